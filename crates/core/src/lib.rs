@@ -1,0 +1,7 @@
+//! The nouns of Strongroom: identifiers, key specs, states, records, secrets.
+//!
+//! # Not here
+//! I/O, async, JSON, the time of day. Everything above may import this crate; it imports none of ours.
+
+pub mod secret;
+pub mod world;

@@ -1,0 +1,2 @@
+//! strongroom.
+fn main() {}
