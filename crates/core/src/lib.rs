@@ -3,5 +3,7 @@
 //! # Not here
 //! I/O, async, JSON, the time of day. Everything above may import this crate; it imports none of ours.
 
+pub mod arn;
+pub mod ids;
 pub mod secret;
 pub mod world;
