@@ -16,6 +16,8 @@ pub mod aead;
 pub mod derived;
 pub mod digest;
 pub mod mac;
+pub mod passphrase;
+pub mod passphrase;
 pub mod rng;
 
 #[cfg(test)]
