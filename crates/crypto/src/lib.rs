@@ -17,7 +17,6 @@ pub mod derived;
 pub mod digest;
 pub mod mac;
 pub mod passphrase;
-pub mod passphrase;
 pub mod rng;
 
 #[cfg(test)]
