@@ -1,2 +1,30 @@
-//! xtask.
-fn main() {}
+//! The project's own tasks: `cargo xtask <task>`.
+//!
+//! # Not here
+//! Anything the server needs: this program is for those who change Strongroom, and is shipped to nobody.
+
+mod codegen;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// The tasks of the project.
+#[derive(Parser)]
+#[command(name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Writes the code generated from model/kms.json and model/overlay.toml.
+    Codegen(codegen::Args),
+}
+
+fn main() -> ExitCode {
+    match Cli::parse().task {
+        Task::Codegen(args) => codegen::run(&args),
+    }
+}

@@ -4,6 +4,10 @@
 //! I/O, async, JSON, the time of day. Everything above may import this crate; it imports none of ours.
 
 pub mod arn;
+pub mod generated;
 pub mod ids;
+pub mod key;
 pub mod secret;
+pub mod spec;
+pub mod state;
 pub mod world;

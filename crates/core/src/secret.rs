@@ -148,6 +148,6 @@ mod tests {
 
     #[test]
     fn a_failed_fill_leaves_nothing() {
-        assert_eq!(SecretBytes::init(4, |_| Err("no entropy")).unwrap_err(), "no entropy");
+        assert_eq!(SecretBytes::init(4, |_| Err("no entropy")).expect_err("the fill failed"), "no entropy");
     }
 }

@@ -1,0 +1,113 @@
+//! What the service keeps about keys and aliases. Domain types: how they are stored is `store::encode`'s business.
+
+use std::sync::Arc;
+
+use crate::arn::{AliasArn, KeyArn};
+use crate::generated::{KeySpec, KeyState, KeyUsage, MultiRegionKeyType, Origin};
+use crate::ids::{KeyId, KeyMaterialId, Region};
+use crate::world::Timestamp;
+
+/// A KMS key: its metadata and its wrapped material.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyRecord {
+    /// Where it lives. Never changes.
+    pub arn: KeyArn,
+    /// When it was made.
+    pub creation_date: Timestamp,
+    /// Free text of at most 8,192 characters.
+    pub description: String,
+    /// Never changes.
+    pub spec: KeySpec,
+    /// Never changes.
+    pub usage: KeyUsage,
+    /// Never changes.
+    pub origin: Origin,
+    /// Where it stands in the state machine.
+    pub state: KeyState,
+    /// When it will be destroyed; only while `PendingDeletion`.
+    pub deletion_date: Option<Timestamp>,
+    /// For keys whose id begins with `mrk-`.
+    pub multi_region: Option<MultiRegion>,
+    /// The key policy's text.
+    pub policy: Arc<str>,
+    /// In the order in which they were set.
+    pub tags: Vec<Tag>,
+    /// Oldest first. The last one encrypts; all decrypt. Only symmetric encryption keys ever have more than one.
+    pub materials: Vec<KeyMaterial>,
+}
+
+impl KeyRecord {
+    /// The material that encrypts.
+    pub fn current_material(&self) -> Option<&KeyMaterial> {
+        self.materials.last()
+    }
+
+    /// The material with this id.
+    pub fn material(&self, id: KeyMaterialId) -> Option<&KeyMaterial> {
+        self.materials.iter().rev().find(|material| material.id == id)
+    }
+
+    /// Whether the API shows material ids for this key (behaviours 4.1, `CurrentKeyMaterialId`).
+    pub fn shows_material_ids(&self) -> bool {
+        matches!(self.spec, KeySpec::SymmetricDefault) && matches!(self.origin, Origin::AwsKms | Origin::External)
+    }
+}
+
+/// How a multi-Region key relates to its relatives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MultiRegion {
+    /// Primary or replica.
+    pub kind: MultiRegionKeyType,
+    /// The Region of the primary.
+    pub primary: Region,
+    /// The Regions of all replicas.
+    pub replicas: Vec<Region>,
+}
+
+/// One version of a key's material, wrapped under the account's wrapping key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyMaterial {
+    /// Derived from the key id and the material.
+    pub id: KeyMaterialId,
+    /// When it was made.
+    pub creation_date: Timestamp,
+    /// What only the vault opens.
+    pub wrapped: Wrapped,
+}
+
+/// Bytes under a wrapping key.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Wrapped {
+    /// Which version of the wrapping key.
+    pub wrapping_key_version: u32,
+    /// Nonces, ciphertext and tag.
+    pub bytes: Vec<u8>,
+}
+
+impl std::fmt::Debug for Wrapped {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Wrapped(v{}, {} bytes)", self.wrapping_key_version, self.bytes.len())
+    }
+}
+
+/// A tag of a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tag {
+    /// 1 to 128 characters.
+    pub key: String,
+    /// 0 to 256 characters.
+    pub value: String,
+}
+
+/// An alias.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AliasRecord {
+    /// Where it lives.
+    pub arn: AliasArn,
+    /// The key of the same account and Region that it points to.
+    pub target: KeyId,
+    /// When it was made.
+    pub creation_date: Timestamp,
+    /// When it was last pointed elsewhere.
+    pub last_updated_date: Timestamp,
+}

@@ -1,0 +1,116 @@
+//! `cargo xtask codegen`: Rust from the API model (`model/kms.json`) and what the model does not say
+//! (`model/overlay.toml`).
+//!
+//! # Invariants
+//! - The same two files give the same output, already formatted; a test compares it with what is checked in.
+//! - The overlay has exactly one row where one is needed: a missing or surplus row is an error.
+//!
+//! # Not here
+//! What operations do. The generated code says what goes over the wire.
+
+mod enums;
+mod model;
+mod names;
+mod overlay;
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, ExitCode, Stdio};
+
+use model::Model;
+use overlay::Overlay;
+
+/// Options of `cargo xtask codegen`.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Writes nothing; fails when a file is not what would be written.
+    #[arg(long)]
+    check: bool,
+}
+
+/// Writes the generated files, or compares them.
+pub(crate) fn run(args: &Args) -> ExitCode {
+    match generate().and_then(|files| if args.check { check(&files) } else { write(&files) }) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            eprintln!("codegen: {problem}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// A generated file: where it goes, from the root of the workspace, and what it holds.
+struct File {
+    path: &'static str,
+    text: String,
+}
+
+fn generate() -> Result<Vec<File>, String> {
+    let model = Model::parse(&read("model/kms.json")?)?;
+    let overlay = Overlay::parse(&read("model/overlay.toml")?, &model)?;
+    let files = [("crates/core/src/generated.rs", enums::write(&model, &overlay))];
+    files.into_iter().map(|(path, text)| Ok(File { path, text: rustfmt(&text)? })).collect()
+}
+
+fn write(files: &[File]) -> Result<(), String> {
+    for file in files {
+        let path = root().join(file.path);
+        if fs::read_to_string(&path).is_ok_and(|old| old == file.text) {
+            continue;
+        }
+        let folder = path.parent().expect("every generated file lies in a folder");
+        fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+        fs::write(&path, &file.text).map_err(|error| format!("{}: {error}", file.path))?;
+        eprintln!("wrote {}", file.path);
+    }
+    Ok(())
+}
+
+fn check(files: &[File]) -> Result<(), String> {
+    let stale: Vec<&str> =
+        files.iter().filter(|file| read(file.path).as_ref() != Ok(&file.text)).map(|file| file.path).collect();
+    if stale.is_empty() { Ok(()) } else { Err(format!("stale, run `cargo xtask codegen`: {}", stale.join(", "))) }
+}
+
+fn read(path: &str) -> Result<String, String> {
+    fs::read_to_string(root().join(path)).map_err(|error| format!("{path}: {error}"))
+}
+
+/// The checkout this program was compiled from.
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the workspace")
+}
+
+/// Formats `source` as `cargo fmt` would, so that the two never disagree.
+fn rustfmt(source: &str) -> Result<String, String> {
+    let failed = |error: std::io::Error| format!("rustfmt: {error}");
+    let mut child = Command::new("rustfmt")
+        .args(["--edition", "2024", "--config-path"])
+        .arg(root().join("rustfmt.toml"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .map_err(failed)?;
+    let mut stdin = child.stdin.take().expect("the pipe was asked for");
+    let input = source.to_owned();
+    let writer = std::thread::spawn(move || stdin.write_all(input.as_bytes()));
+    let output = child.wait_with_output().map_err(failed)?;
+    writer.join().expect("writing does not panic").map_err(failed)?;
+    if !output.status.success() {
+        return Err("rustfmt refused the generated code".into());
+    }
+    String::from_utf8(output.stdout).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_checked_in_is_what_the_model_gives() {
+        let files = generate().expect("model and overlay agree");
+        assert!(!files.is_empty());
+        check(&files).expect("nothing is stale");
+    }
+}
