@@ -18,6 +18,7 @@ pub mod digest;
 pub mod mac;
 pub mod passphrase;
 pub mod rng;
+pub mod wrap;
 
 #[cfg(test)]
 mod testing;
