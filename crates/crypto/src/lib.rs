@@ -13,10 +13,15 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "in a test the panic is the report"))]
 
 pub mod aead;
+mod alg;
+pub mod cost;
 pub mod derived;
 pub mod digest;
+pub mod error;
 pub mod mac;
+pub mod material;
 pub mod passphrase;
+pub mod public;
 pub mod rng;
 pub mod wrap;
 

@@ -1,0 +1,320 @@
+//! RSA (RFC 8017): PKCS#1 v1.5 and PSS signatures, OAEP encryption. The salt of PSS is as long as the digest.
+//!
+//! # Security
+//! AWS-LC blinds every private operation and checks its result before it gives it away.
+
+use std::sync::OnceLock;
+
+use aws_lc_rs::digest::{self, Digest};
+use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::rsa::{
+    KeySize, OAEP_SHA1_MGF1SHA1, OAEP_SHA256_MGF1SHA256, OaepAlgorithm, OaepPrivateDecryptingKey,
+    OaepPublicEncryptingKey, PrivateDecryptingKey, PublicEncryptingKey,
+};
+use aws_lc_rs::signature::{self, KeyPair, ParsedPublicKey, RsaKeyPair, RsaParameters, RsaSignatureEncoding};
+use crypto_primes::{Flavor, is_prime};
+use der::asn1::{ObjectIdentifier, UintRef};
+use der::{Decode, Reader, SliceReader};
+use sm2::elliptic_curve::bigint::{U1024, U1536, U2048};
+use strongroom_core::generated::{EncryptionAlgorithmSpec, SigningAlgorithmSpec};
+use strongroom_core::secret::SecretBytes;
+use zeroize::Zeroizing;
+
+use super::encoding::{self, Algorithm, Parameters};
+use super::{Message, get_or_try_init};
+use crate::error::{Damaged, Error, ImportError};
+
+const RSA_ENCRYPTION: Algorithm =
+    Algorithm { oid: ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1"), parameters: Parameters::Null };
+
+/// The sizes that the service offers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Size {
+    Rsa2048,
+    Rsa3072,
+    Rsa4096,
+}
+
+impl Size {
+    const fn modulus_bytes(self) -> usize {
+        match self {
+            Self::Rsa2048 => 256,
+            Self::Rsa3072 => 384,
+            Self::Rsa4096 => 512,
+        }
+    }
+
+    const fn key_size(self) -> KeySize {
+        match self {
+            Self::Rsa2048 => KeySize::Rsa2048,
+            Self::Rsa3072 => KeySize::Rsa3072,
+            Self::Rsa4096 => KeySize::Rsa4096,
+        }
+    }
+}
+
+/// What the library needs to know of a signing algorithm.
+struct Scheme {
+    /// The place of its handle among [`PublicKey::verifying`].
+    index: usize,
+    verifying: &'static RsaParameters,
+    signing: &'static RsaSignatureEncoding,
+    digest: &'static digest::Algorithm,
+}
+
+const SCHEMES: usize = 6;
+
+fn scheme(algorithm: SigningAlgorithmSpec) -> Result<Scheme, Error> {
+    use SigningAlgorithmSpec as S;
+    use signature as s;
+    let (index, verifying, signing, digest) = match algorithm {
+        S::RsassaPssSha256 => (0, &s::RSA_PSS_2048_8192_SHA256, &s::RSA_PSS_SHA256, &digest::SHA256),
+        S::RsassaPssSha384 => (1, &s::RSA_PSS_2048_8192_SHA384, &s::RSA_PSS_SHA384, &digest::SHA384),
+        S::RsassaPssSha512 => (2, &s::RSA_PSS_2048_8192_SHA512, &s::RSA_PSS_SHA512, &digest::SHA512),
+        S::RsassaPkcs1V15Sha256 => (3, &s::RSA_PKCS1_2048_8192_SHA256, &s::RSA_PKCS1_SHA256, &digest::SHA256),
+        S::RsassaPkcs1V15Sha384 => (4, &s::RSA_PKCS1_2048_8192_SHA384, &s::RSA_PKCS1_SHA384, &digest::SHA384),
+        S::RsassaPkcs1V15Sha512 => (5, &s::RSA_PKCS1_2048_8192_SHA512, &s::RSA_PKCS1_SHA512, &digest::SHA512),
+        S::EcdsaSha256
+        | S::EcdsaSha384
+        | S::EcdsaSha512
+        | S::Sm2Dsa
+        | S::MlDsaShake256
+        | S::Ed25519Sha512
+        | S::Ed25519PhSha512 => return Err(Error::DoesNotFit),
+    };
+    Ok(Scheme { index, verifying, signing, digest })
+}
+
+struct Oaep {
+    algorithm: &'static OaepAlgorithm,
+    digest_bytes: usize,
+}
+
+fn oaep(algorithm: EncryptionAlgorithmSpec) -> Result<Oaep, Error> {
+    match algorithm {
+        EncryptionAlgorithmSpec::RsaesOaepSha1 => Ok(Oaep { algorithm: &OAEP_SHA1_MGF1SHA1, digest_bytes: 20 }),
+        EncryptionAlgorithmSpec::RsaesOaepSha256 => Ok(Oaep { algorithm: &OAEP_SHA256_MGF1SHA256, digest_bytes: 32 }),
+        EncryptionAlgorithmSpec::SymmetricDefault | EncryptionAlgorithmSpec::Sm2Pke => Err(Error::DoesNotFit),
+    }
+}
+
+/// A public key.
+pub(crate) struct PublicKey {
+    size: Size,
+    /// `RSAPublicKey`, from which handles are parsed.
+    der: Box<[u8]>,
+    spki: Box<[u8]>,
+    /// A handle per signing algorithm, because the library ties them; made when first needed.
+    verifying: [OnceLock<ParsedPublicKey>; SCHEMES],
+    encrypting: OnceLock<OaepPublicEncryptingKey>,
+}
+
+impl PublicKey {
+    pub(crate) fn from_spki(size: Size, spki: &[u8]) -> Result<Self, Error> {
+        let der = encoding::public_key_bits(RSA_ENCRYPTION, spki).ok_or(Error::Refused)?;
+        Self::from_der(size, der).ok_or(Error::Refused)
+    }
+
+    fn from_der(size: Size, der: &[u8]) -> Option<Self> {
+        let mut reader = SliceReader::new(der).ok()?;
+        let modulus = reader.sequence(|inner| {
+            let modulus = UintRef::decode(inner)?.as_bytes();
+            UintRef::decode(inner)?;
+            Ok::<_, der::Error>(modulus)
+        });
+        reader.finish().ok()?;
+        if !has_bits(modulus.ok()?, size.modulus_bytes()) {
+            return None;
+        }
+        let spki = encoding::spki(RSA_ENCRYPTION, der);
+        // The library's opinion of the numbers.
+        PublicEncryptingKey::from_der(&spki).ok()?;
+        let verifying = [const { OnceLock::new() }; SCHEMES];
+        Some(Self { size, der: der.into(), spki, verifying, encrypting: OnceLock::new() })
+    }
+
+    pub(crate) fn spki(&self) -> &[u8] {
+        &self.spki
+    }
+
+    pub(crate) fn verify(
+        &self,
+        algorithm: SigningAlgorithmSpec,
+        message: Message<'_>,
+        signature: &[u8],
+    ) -> Result<(), Error> {
+        let scheme = scheme(algorithm)?;
+        let key = get_or_try_init(&self.verifying[scheme.index], || ParsedPublicKey::new(scheme.verifying, &self.der))
+            .map_err(|_| Error::Failed)?;
+        match message {
+            Message::Raw(message) => key.verify_sig(message, signature),
+            Message::Digest(bytes) => key.verify_digest_sig(&import_digest(bytes, scheme.digest)?, signature),
+            Message::ExternalMu(_) => return Err(Error::DoesNotFit),
+        }
+        .map_err(|_| Error::Refused)
+    }
+
+    pub(crate) fn encrypt(&self, algorithm: EncryptionAlgorithmSpec, plaintext: &[u8]) -> Result<Vec<u8>, Error> {
+        let Oaep { algorithm, digest_bytes } = oaep(algorithm)?;
+        if plaintext.len() > self.size.modulus_bytes() - 2 * digest_bytes - 2 {
+            return Err(Error::DoesNotFit);
+        }
+        let key = get_or_try_init(&self.encrypting, || {
+            PublicEncryptingKey::from_der(&self.spki)
+                .map_err(|_| Error::Failed)
+                .and_then(|key| OaepPublicEncryptingKey::new(key).map_err(|_| Error::Failed))
+        })?;
+        let mut ciphertext = vec![0; self.size.modulus_bytes()];
+        let len = key.encrypt(algorithm, plaintext, &mut ciphertext, None).map_err(|_| Error::Failed)?.len();
+        debug_assert_eq!(len, ciphertext.len());
+        Ok(ciphertext)
+    }
+}
+
+/// The digest as the library's type; the algorithm is the key's, never guessed from the length.
+pub(super) fn import_digest(bytes: &[u8], algorithm: &'static digest::Algorithm) -> Result<Digest, Error> {
+    Digest::import_less_safe(bytes, algorithm).map_err(|_| Error::DoesNotFit)
+}
+
+/// A private key.
+pub(crate) struct PrivateKey {
+    pair: RsaKeyPair,
+    public: PublicKey,
+    /// The library has other handles for decryption; made when first needed.
+    decrypting: OnceLock<OaepPrivateDecryptingKey>,
+}
+
+impl PrivateKey {
+    pub(crate) fn generate(size: Size) -> Result<Self, Error> {
+        let pair = RsaKeyPair::generate(size.key_size()).map_err(|_| Error::Failed)?;
+        Self::from_pair(size, pair).ok_or(Error::Failed)
+    }
+
+    pub(crate) fn from_stored(size: Size, pkcs8: &[u8]) -> Result<Self, Damaged> {
+        let pair = RsaKeyPair::from_pkcs8(pkcs8).map_err(|_| Damaged)?;
+        Self::from_pair(size, pair).ok_or(Damaged)
+    }
+
+    pub(crate) fn import(size: Size, pkcs8: &[u8]) -> Result<Self, ImportError> {
+        let parts = encoding::private_key_parts(RSA_ENCRYPTION, pkcs8).ok_or(ImportError::NotOfThisSpec)?;
+        check_strength(size, &Numbers::parse(parts.private_key).ok_or(ImportError::NotOfThisSpec)?)?;
+        let ours = encoding::pkcs8(RSA_ENCRYPTION, parts.private_key);
+        Self::from_stored(size, &ours).map_err(|_| ImportError::NotOfThisSpec)
+    }
+
+    fn from_pair(size: Size, pair: RsaKeyPair) -> Option<Self> {
+        let public = PublicKey::from_der(size, pair.public_key().as_ref())?;
+        Some(Self { pair, public, decrypting: OnceLock::new() })
+    }
+
+    pub(crate) fn public(&self) -> &PublicKey {
+        &self.public
+    }
+
+    pub(crate) fn to_pkcs8(&self) -> Result<SecretBytes, Error> {
+        let der: Pkcs8V1Der<'_> = self.pair.as_der().map_err(|_| Error::Failed)?;
+        Ok(SecretBytes::copy_from(der.as_ref()))
+    }
+
+    pub(crate) fn sign(&self, algorithm: SigningAlgorithmSpec, message: Message<'_>) -> Result<Vec<u8>, Error> {
+        let scheme = scheme(algorithm)?;
+        let mut signature = vec![0; self.public.size.modulus_bytes()];
+        match message {
+            Message::Raw(message) => self.pair.sign(scheme.signing, &SystemRandom::new(), message, &mut signature),
+            Message::Digest(bytes) => {
+                self.pair.sign_digest(scheme.signing, &import_digest(bytes, scheme.digest)?, &mut signature)
+            }
+            Message::ExternalMu(_) => return Err(Error::DoesNotFit),
+        }
+        .map_err(|_| Error::Failed)?;
+        Ok(signature)
+    }
+
+    pub(crate) fn decrypt(&self, algorithm: EncryptionAlgorithmSpec, ciphertext: &[u8]) -> Result<SecretBytes, Error> {
+        let Oaep { algorithm, .. } = oaep(algorithm)?;
+        if ciphertext.len() != self.public.size.modulus_bytes() {
+            return Err(Error::Refused);
+        }
+        let key = get_or_try_init(&self.decrypting, || {
+            let pkcs8 = self.to_pkcs8()?;
+            PrivateDecryptingKey::from_pkcs8(pkcs8.expose())
+                .map_err(|_| Error::Failed)
+                .and_then(|key| OaepPrivateDecryptingKey::new(key).map_err(|_| Error::Failed))
+        })?;
+        let mut buffer = Zeroizing::new(vec![0; key.min_output_size()]);
+        let plaintext = key.decrypt(algorithm, ciphertext, &mut buffer, None).map_err(|_| Error::Refused)?;
+        Ok(SecretBytes::copy_from(plaintext))
+    }
+}
+
+/// The numbers of an `RSAPrivateKey` with two factors.
+struct Numbers<'a> {
+    modulus: &'a [u8],
+    public_exponent: &'a [u8],
+    private_exponent: &'a [u8],
+    factors: [&'a [u8]; 2],
+}
+
+impl<'a> Numbers<'a> {
+    fn parse(der: &'a [u8]) -> Option<Self> {
+        let mut reader = SliceReader::new(der).ok()?;
+        let parsed = reader.sequence(|inner| {
+            let version = u8::decode(inner)?;
+            let mut number = || Ok::<_, der::Error>(UintRef::decode(inner)?.as_bytes());
+            let numbers = Self {
+                modulus: number()?,
+                public_exponent: number()?,
+                private_exponent: number()?,
+                factors: [number()?, number()?],
+            };
+            let _exponents_and_coefficient = [number()?, number()?, number()?];
+            Ok::<_, der::Error>((version, numbers))
+        });
+        reader.finish().ok()?;
+        let (version, numbers) = parsed.ok()?;
+        // Version 1 is for keys of more than two factors.
+        (version == 0).then_some(numbers)
+    }
+}
+
+/// FIPS 186-5, A.1.1 and A.1.3, as far as it can be asked of a finished key. That the numbers fit one another is the
+/// library's business.
+fn check_strength(size: Size, numbers: &Numbers<'_>) -> Result<(), ImportError> {
+    let half_bytes = size.modulus_bytes() / 2;
+    let factors_balanced = numbers.factors.iter().all(|factor| has_bits(factor, half_bytes));
+    if !has_bits(numbers.modulus, size.modulus_bytes()) || !factors_balanced {
+        return Err(ImportError::NotOfThisSpec);
+    }
+    let exponent_sound = numbers.public_exponent.last().is_some_and(|low| low % 2 == 1)
+        && (numbers.public_exponent.len() > 3 || numbers.public_exponent >= &[1, 0, 1]);
+    // Wiener's attack finds a short private exponent.
+    let private_exponent_long = numbers.private_exponent.len() > half_bytes;
+    let [p, q] = numbers.factors;
+    if exponent_sound && private_exponent_long && far_apart(p, q) && both_prime(size, p, q) {
+        Ok(())
+    } else {
+        Err(ImportError::Weak)
+    }
+}
+
+/// Whether `number` has exactly `bytes` bytes and its top bit set.
+fn has_bits(number: &[u8], bytes: usize) -> bool {
+    number.len() == bytes && number.first().is_some_and(|top| top & 0x80 != 0)
+}
+
+/// Whether the factors differ in their upper 96 bits or so: Fermat's method finds factors that are close.
+fn far_apart(p: &[u8], q: &[u8]) -> bool {
+    let top = |factor: &[u8]| factor.first_chunk().map_or(0, |top| u128::from_be_bytes(*top));
+    // FIPS 186-5 wants |p − q| > 2^(half − 100), so the difference of the upper 128 bits is more than 2^28.
+    top(p).abs_diff(top(q)) > 1 << 28
+}
+
+/// Baillie-PSW; no composite number is known to pass. The time it takes depends on the factors, once at import.
+fn both_prime(size: Size, p: &[u8], q: &[u8]) -> bool {
+    [p, q].iter().all(|factor| match size {
+        Size::Rsa2048 => is_prime(Flavor::Any, &*Zeroizing::new(U1024::from_be_slice(factor))),
+        Size::Rsa3072 => is_prime(Flavor::Any, &*Zeroizing::new(U1536::from_be_slice(factor))),
+        Size::Rsa4096 => is_prime(Flavor::Any, &*Zeroizing::new(U2048::from_be_slice(factor))),
+    })
+}

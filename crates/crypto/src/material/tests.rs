@@ -1,0 +1,1 @@
+//! Material of every spec, through its public verbs.
