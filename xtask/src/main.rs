@@ -4,6 +4,7 @@
 //! Anything the server needs: this program is for those who change Strongroom, and is shipped to nobody.
 
 mod codegen;
+mod test;
 
 use std::process::ExitCode;
 
@@ -21,10 +22,16 @@ struct Cli {
 enum Task {
     /// Writes the code generated from model/kms.json and model/overlay.toml.
     Codegen(codegen::Args),
+    /// Runs the test suites named, or all of them.
+    Test {
+        /// Some of: lint, unit, sdk, crash, fuzz.
+        suites: Vec<String>,
+    },
 }
 
 fn main() -> ExitCode {
     match Cli::parse().task {
         Task::Codegen(args) => codegen::run(&args),
+        Task::Test { suites } => test::run(&suites),
     }
 }
