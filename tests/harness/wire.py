@@ -129,9 +129,10 @@ def encode(members):
 class Kms:
     """A caller that speaks to the server without an SDK, over one kept connection."""
 
-    def __init__(self, server, credentials=Credentials()):
+    def __init__(self, server, credentials=Credentials(), attempts=2):
         self.server = server
         self.credentials = credentials
+        self._attempts = attempts
         self._connection = None
 
     def with_(self, **changes):
@@ -163,6 +164,11 @@ class Kms:
         assert reply.status == 200, f"{operation}: {reply.json}"
         return reply.json
 
+    def ok_empty(self, operation, **members):
+        """A call that must succeed and, having no output, answers with an empty body."""
+        reply = self.call(operation, **members)
+        assert (reply.status, reply.body) == (200, b""), f"{operation}: {reply.status} {reply.body!r}"
+
     def key(self, **members):
         """A new key's metadata."""
         return self.ok("CreateKey", **members)["KeyMetadata"]
@@ -174,7 +180,7 @@ class Kms:
 
     def send_as_is(self, body, headers, method="POST", path="/"):
         """Sends what it is given, signed or not."""
-        for attempt in (1, 2):
+        for attempt in range(1, self._attempts + 1):
             if self._connection is None:
                 self._connection = connect(self.server)
             try:
@@ -184,7 +190,7 @@ class Kms:
             except (http.client.BadStatusLine, BrokenPipeError, ConnectionResetError):
                 # A connection the server closed between two calls; a fresh one must work.
                 self.close()
-                if attempt == 2:
+                if attempt == self._attempts:
                     raise
 
     def close(self):
