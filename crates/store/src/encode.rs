@@ -1,0 +1,298 @@
+//! Stored forms of the domain's records, versioned and apart from the domain types.
+//!
+//! A stored form is a byte that says its version and then CBOR (RFC 8949) with named fields, so that a field can be added
+//! without breaking what is there.
+//!
+//! # Invariants
+//! - Reading never panics and never accepts what it does not understand: a wrong form is [`BadRecord`].
+//! - What identifies a record (its key) is not repeated inside; the seal binds the two.
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use strongroom_core::arn::{AliasArn, KeyArn};
+use strongroom_core::ids::{KeyId, KeyMaterialId, Region};
+use strongroom_core::key::{AliasRecord, KeyMaterial, KeyRecord, MultiRegion, Tag, Wrapped};
+use strongroom_core::world::Timestamp;
+
+/// A stored record is not of a form that this release reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a stored record does not decode")]
+pub struct BadRecord;
+
+const VERSION: u8 = 1;
+
+#[derive(Serialize, Deserialize)]
+struct StoredKey {
+    created_ms: i64,
+    description: String,
+    spec: String,
+    usage: String,
+    origin: String,
+    state: String,
+    deletion_ms: Option<i64>,
+    multi_region: Option<StoredMultiRegion>,
+    policy: String,
+    tags: Vec<(String, String)>,
+    materials: Vec<StoredMaterial>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredMultiRegion {
+    kind: String,
+    primary: String,
+    replicas: Vec<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredMaterial {
+    id: [u8; 32],
+    created_ms: i64,
+    wrapped: StoredWrapped,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredWrapped {
+    version: u32,
+    #[serde(with = "bytes")]
+    bytes: Vec<u8>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredAlias {
+    target: String,
+    created_ms: i64,
+    updated_ms: i64,
+}
+
+/// The stored form of a key.
+pub fn key_to_bytes(key: &KeyRecord) -> Vec<u8> {
+    to_bytes(&StoredKey {
+        created_ms: key.creation_date.as_millis(),
+        description: key.description.clone(),
+        spec: key.spec.to_string(),
+        usage: key.usage.to_string(),
+        origin: key.origin.to_string(),
+        state: key.state.to_string(),
+        deletion_ms: key.deletion_date.map(Timestamp::as_millis),
+        multi_region: key.multi_region.as_ref().map(|multi_region| StoredMultiRegion {
+            kind: multi_region.kind.to_string(),
+            primary: multi_region.primary.to_string(),
+            replicas: multi_region.replicas.iter().map(Region::to_string).collect(),
+        }),
+        policy: key.policy.to_string(),
+        tags: key.tags.iter().map(|tag| (tag.key.clone(), tag.value.clone())).collect(),
+        materials: key.materials.iter().map(store_material).collect(),
+    })
+}
+
+/// The key at `arn` from its stored form.
+///
+/// # Errors
+/// [`BadRecord`].
+pub fn key_from_bytes(arn: KeyArn, bytes: &[u8]) -> Result<KeyRecord, BadRecord> {
+    let stored: StoredKey = from_bytes(bytes)?;
+    Ok(KeyRecord {
+        arn,
+        creation_date: Timestamp::from_millis(stored.created_ms),
+        description: stored.description,
+        spec: parse(&stored.spec)?,
+        usage: parse(&stored.usage)?,
+        origin: parse(&stored.origin)?,
+        state: parse(&stored.state)?,
+        deletion_date: stored.deletion_ms.map(Timestamp::from_millis),
+        multi_region: stored.multi_region.map(load_multi_region).transpose()?,
+        policy: stored.policy.into(),
+        tags: stored.tags.into_iter().map(|(key, value)| Tag { key, value }).collect(),
+        materials: stored.materials.into_iter().map(load_material).collect(),
+    })
+}
+
+/// The stored form of an alias.
+pub fn alias_to_bytes(alias: &AliasRecord) -> Vec<u8> {
+    to_bytes(&StoredAlias {
+        target: alias.target.to_string(),
+        created_ms: alias.creation_date.as_millis(),
+        updated_ms: alias.last_updated_date.as_millis(),
+    })
+}
+
+/// The alias at `arn` from its stored form.
+///
+/// # Errors
+/// [`BadRecord`].
+pub fn alias_from_bytes(arn: AliasArn, bytes: &[u8]) -> Result<AliasRecord, BadRecord> {
+    let stored: StoredAlias = from_bytes(bytes)?;
+    Ok(AliasRecord {
+        arn,
+        target: parse::<KeyId>(&stored.target)?,
+        creation_date: Timestamp::from_millis(stored.created_ms),
+        last_updated_date: Timestamp::from_millis(stored.updated_ms),
+    })
+}
+
+/// The stored form of a wrapped key.
+pub fn wrapped_to_bytes(wrapped: &Wrapped) -> Vec<u8> {
+    to_bytes(&store_wrapped(wrapped))
+}
+
+/// A wrapped key from its stored form.
+///
+/// # Errors
+/// [`BadRecord`].
+pub fn wrapped_from_bytes(bytes: &[u8]) -> Result<Wrapped, BadRecord> {
+    from_bytes(bytes).map(load_wrapped)
+}
+
+fn store_wrapped(wrapped: &Wrapped) -> StoredWrapped {
+    StoredWrapped { version: wrapped.wrapping_key_version, bytes: wrapped.bytes.clone() }
+}
+
+fn load_wrapped(stored: StoredWrapped) -> Wrapped {
+    Wrapped { wrapping_key_version: stored.version, bytes: stored.bytes }
+}
+
+fn store_material(material: &KeyMaterial) -> StoredMaterial {
+    StoredMaterial {
+        id: material.id.0,
+        created_ms: material.creation_date.as_millis(),
+        wrapped: store_wrapped(&material.wrapped),
+    }
+}
+
+fn load_material(stored: StoredMaterial) -> KeyMaterial {
+    KeyMaterial {
+        id: KeyMaterialId(stored.id),
+        creation_date: Timestamp::from_millis(stored.created_ms),
+        wrapped: load_wrapped(stored.wrapped),
+    }
+}
+
+fn load_multi_region(stored: StoredMultiRegion) -> Result<MultiRegion, BadRecord> {
+    Ok(MultiRegion {
+        kind: parse(&stored.kind)?,
+        primary: parse(&stored.primary)?,
+        replicas: stored.replicas.iter().map(|region| parse(region)).collect::<Result<_, _>>()?,
+    })
+}
+
+fn parse<T: std::str::FromStr>(text: &str) -> Result<T, BadRecord> {
+    text.parse().map_err(|_| BadRecord)
+}
+
+fn to_bytes<T: Serialize>(stored: &T) -> Vec<u8> {
+    let mut out = vec![VERSION];
+    ciborium::into_writer(stored, &mut out).expect("plain structures always encode, and a Vec takes every byte");
+    out
+}
+
+fn from_bytes<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, BadRecord> {
+    let (version, mut rest) = bytes.split_first().ok_or(BadRecord)?;
+    if *version != VERSION {
+        return Err(BadRecord);
+    }
+    let stored = ciborium::from_reader(&mut rest).map_err(|_| BadRecord)?;
+    if rest.is_empty() { Ok(stored) } else { Err(BadRecord) }
+}
+
+/// Bytes as a CBOR byte string; serde would write a list of numbers.
+mod bytes {
+    use std::fmt;
+
+    use serde::de::{Error, Visitor};
+    use serde::{Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(bytes: &[u8], to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_bytes(bytes)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u8>, D::Error> {
+        from.deserialize_byte_buf(Bytes)
+    }
+
+    struct Bytes;
+
+    impl Visitor<'_> for Bytes {
+        type Value = Vec<u8>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a byte string")
+        }
+
+        fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<Vec<u8>, E> {
+            Ok(bytes.to_vec())
+        }
+
+        fn visit_byte_buf<E: Error>(self, bytes: Vec<u8>) -> Result<Vec<u8>, E> {
+            Ok(bytes)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use strongroom_core::generated::{KeySpec, KeyState, KeyUsage, MultiRegionKeyType, Origin};
+
+    use super::*;
+
+    fn key() -> KeyRecord {
+        let arn = "arn:aws:kms:us-east-1:111122223333:key/mrk-1234abcd12ab34cd56ef1234567890ab";
+        KeyRecord {
+            arn: arn.parse().expect("a key ARN"),
+            creation_date: Timestamp::from_millis(1_700_000_000_123),
+            description: "Überschrift".into(),
+            spec: KeySpec::SymmetricDefault,
+            usage: KeyUsage::EncryptDecrypt,
+            origin: Origin::AwsKms,
+            state: KeyState::PendingDeletion,
+            deletion_date: Some(Timestamp::from_millis(-1)),
+            multi_region: Some(MultiRegion {
+                kind: MultiRegionKeyType::Primary,
+                primary: "us-east-1".parse().expect("a Region"),
+                replicas: vec!["eu-west-1".parse().expect("a Region")],
+            }),
+            policy: "{}".into(),
+            tags: vec![Tag { key: "a".into(), value: String::new() }],
+            materials: vec![KeyMaterial {
+                id: KeyMaterialId([7; 32]),
+                creation_date: Timestamp::from_millis(5),
+                wrapped: Wrapped { wrapping_key_version: 3, bytes: vec![0xff; 60] },
+            }],
+        }
+    }
+
+    #[test]
+    fn records_survive_their_stored_form() {
+        let record = key();
+        assert_eq!(key_from_bytes(record.arn, &key_to_bytes(&record)), Ok(record));
+        let alias = AliasRecord {
+            arn: AliasArn {
+                account: key().arn.account,
+                region: key().arn.region,
+                alias: "alias/a".parse().expect("an alias"),
+            },
+            target: key().arn.key,
+            creation_date: Timestamp::from_millis(1),
+            last_updated_date: Timestamp::from_millis(2),
+        };
+        assert_eq!(alias_from_bytes(alias.arn.clone(), &alias_to_bytes(&alias)), Ok(alias));
+        let wrapped = key().materials[0].wrapped.clone();
+        assert_eq!(wrapped_from_bytes(&wrapped_to_bytes(&wrapped)), Ok(wrapped));
+    }
+
+    #[test]
+    fn other_bytes_are_refused_and_never_panic() {
+        let good = key_to_bytes(&key());
+        for len in 0..good.len() {
+            assert_eq!(key_from_bytes(key().arn, &good[..len]), Err(BadRecord), "{len} bytes");
+        }
+        assert_eq!(key_from_bytes(key().arn, &[good.clone(), vec![0]].concat()), Err(BadRecord));
+        let mut newer = good.clone();
+        newer[0] = 2;
+        assert_eq!(key_from_bytes(key().arn, &newer), Err(BadRecord));
+        for at in 0..good.len() {
+            let mut changed = good.clone();
+            changed[at] ^= 0x55;
+            let _ = key_from_bytes(key().arn, &changed);
+        }
+    }
+}
