@@ -8,10 +8,17 @@
 //! # Not here
 //! What operations do. The generated code says what goes over the wire.
 
+mod codec;
+mod constraints;
 mod enums;
+mod facts;
+mod faults;
 mod model;
 mod names;
 mod overlay;
+mod patterns;
+mod shapes;
+mod types;
 
 use std::fs;
 use std::io::Write;
@@ -20,6 +27,7 @@ use std::process::{Command, ExitCode, Stdio};
 
 use model::Model;
 use overlay::Overlay;
+use types::Structures;
 
 /// Options of `cargo xtask codegen`.
 #[derive(clap::Args)]
@@ -27,17 +35,28 @@ pub(crate) struct Args {
     /// Writes nothing; fails when a file is not what would be written.
     #[arg(long)]
     check: bool,
+    /// First rewrites model/kms.json from a published model.
+    #[arg(long, num_args = 3, value_names = ["SOURCE", "SERVICE", "PAGINATORS"])]
+    strip: Option<Vec<String>>,
 }
 
 /// Writes the generated files, or compares them.
 pub(crate) fn run(args: &Args) -> ExitCode {
-    match generate().and_then(|files| if args.check { check(&files) } else { write(&files) }) {
+    match strip(args).and_then(|()| generate()).and_then(|files| if args.check { check(&files) } else { write(&files) })
+    {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
             eprintln!("codegen: {problem}");
             ExitCode::FAILURE
         }
     }
+}
+
+fn strip(args: &Args) -> Result<(), String> {
+    let Some([source, service, paginators]) = args.strip.as_deref() else { return Ok(()) };
+    let published = |path: &String| fs::read_to_string(path).map_err(|error| format!("{path}: {error}"));
+    let text = model::strip(source, &published(service)?, &published(paginators)?)?;
+    fs::write(root().join("model/kms.json"), text).map_err(|error| format!("model/kms.json: {error}"))
 }
 
 /// A generated file: where it goes, from the root of the workspace, and what it holds.
@@ -49,7 +68,17 @@ struct File {
 fn generate() -> Result<Vec<File>, String> {
     let model = Model::parse(&read("model/kms.json")?)?;
     let overlay = Overlay::parse(&read("model/overlay.toml")?, &model)?;
-    let files = [("crates/core/src/generated.rs", enums::write(&model, &overlay))];
+    let structures = Structures::of(&model, &overlay);
+    let files = [
+        ("crates/core/src/generated.rs", enums::write(&model, &overlay)),
+        ("crates/wire/src/kms/generated/constraints.rs", constraints::write(&model, &overlay, &structures)),
+        ("crates/wire/src/kms/generated/decode.rs", codec::write_decode(&model, &structures)),
+        ("crates/wire/src/kms/generated/encode.rs", codec::write_encode(&model, &structures)),
+        ("crates/wire/src/kms/generated/facts.rs", facts::write(&model, &overlay)),
+        ("crates/wire/src/kms/generated/faults.rs", faults::write(&model, &overlay)),
+        ("crates/wire/src/kms/generated/ops.rs", codec::write_ops(&model)),
+        ("crates/wire/src/kms/generated/shapes.rs", shapes::write(&model, &overlay, &structures)),
+    ];
     files.into_iter().map(|(path, text)| Ok(File { path, text: rustfmt(&text)? })).collect()
 }
 

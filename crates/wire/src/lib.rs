@@ -1,11 +1,19 @@
-//! AWS protocols as pure functions: bytes to typed values and back.
+//! The AWS protocols as pure functions: bytes to typed values and back.
+//!
+//! - [`target`]: which operation a request names;
+//! - [`sigv4`]: who signed it;
+//! - [`json`]: what its body says, and the body of the reply;
+//! - [`kms`]: the shapes, constraints, errors and facts of the API.
 //!
 //! # Invariants
-//! - No sockets, no clock, no store: whatever a function needs is handed in, so that every one can be tested and fuzzed.
-//! - No input makes a function panic, and work is bounded by the input's size.
+//! - No function does I/O, reads a clock or panics on input; each can be fuzzed alone.
+//! - Whatever fails has the name, the text and the status that AWS gives it.
 //!
 //! # Not here
-//! What operations do, and what callers may do.
+//! Sockets, the secret of an access key, what a caller may do, and what the operations do.
 
+pub mod json;
+pub mod kms;
 pub mod sigv4;
 pub mod target;
+pub mod time;

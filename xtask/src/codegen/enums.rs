@@ -31,7 +31,7 @@ pub(crate) fn write(model: &Model, overlay: &Overlay) -> String {
         };
         write_enum(&mut out, rust_name, &doc, values, &server_order(overlay.server_order(name, values)));
     }
-    let ops: Vec<String> = model.operations.keys().cloned().collect();
+    let ops: Vec<String> = model.operations.names().map(str::to_owned).collect();
     write_enum(&mut out, "OpName", "An operation of the API.", &ops, "");
     out
 }

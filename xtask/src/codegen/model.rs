@@ -1,39 +1,54 @@
-//! The API model as `model/kms.json` writes it: shapes, operations and errors, without documentation.
+//! The API model (`model/kms.json`): what we read of the published one. The order of members and operations is kept,
+//! because validation messages list members in it.
 
-use std::collections::BTreeMap;
+use std::fmt;
+use std::marker::PhantomData;
 
-use serde::Deserialize;
+use serde::de::{DeserializeOwned, MapAccess, Visitor};
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The whole model.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[derive(Deserialize, Serialize)]
 pub(crate) struct Model {
-    /// Where the model comes from, with its version.
+    /// Where the model comes from, with its version; a publication itself does not say.
+    #[serde(default)]
     pub(crate) source: String,
-    /// SHA-256 of everything below, as compact JSON with sorted keys.
-    pub(crate) sha256: String,
+    pub(crate) metadata: Metadata,
+    pub(crate) operations: Pairs<Operation>,
+    #[serde(default)]
+    pub(crate) pagination: Pairs<Paginator>,
+    pub(crate) shapes: Pairs<Shape>,
+}
+
+/// What holds for all operations.
+#[derive(Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Metadata {
     pub(crate) api_version: String,
+    pub(crate) json_version: String,
     pub(crate) target_prefix: String,
-    pub(crate) signing_name: String,
-    pub(crate) operations: BTreeMap<String, Operation>,
-    pub(crate) paginators: BTreeMap<String, Paginator>,
-    pub(crate) shapes: BTreeMap<String, Shape>,
-    pub(crate) errors: BTreeMap<String, Error>,
 }
 
 /// One operation.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Deserialize, Serialize)]
 pub(crate) struct Operation {
-    pub(crate) input: String,
+    pub(crate) input: ShapeRef,
     /// None: the reply has no body.
-    pub(crate) output: Option<String>,
-    pub(crate) errors: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) output: Option<ShapeRef>,
+    #[serde(default)]
+    pub(crate) errors: Vec<ShapeRef>,
 }
 
-/// How a list operation pages; all token names are members of its input and output.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+/// A reference to a shape.
+#[derive(Deserialize, Serialize)]
+pub(crate) struct ShapeRef {
+    pub(crate) shape: String,
+}
+
+/// How a list operation pages; all names are members of its input and output.
+#[derive(Deserialize, Serialize)]
 pub(crate) struct Paginator {
     pub(crate) input_token: String,
     pub(crate) limit_key: String,
@@ -42,81 +57,198 @@ pub(crate) struct Paginator {
     pub(crate) result_key: String,
 }
 
-/// A modelled error.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Error {
-    /// The service's fault (500) rather than the client's (400).
-    #[serde(default)]
-    pub(crate) fault: bool,
-}
-
 /// A type of the wire.
-#[derive(Deserialize)]
-#[serde(tag = "type", rename_all = "lowercase", deny_unknown_fields)]
+#[derive(Deserialize, Serialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
 pub(crate) enum Shape {
     Blob(Text),
     Boolean {},
-    Integer { min: i64, max: i64 },
-    List { member: String, min: Option<u64>, max: Option<u64> },
-    Map { key: String, value: String },
+    Integer { min: i32, max: i32 },
+    List(List),
+    Map { key: ShapeRef, value: ShapeRef },
     String(Text),
     Structure(Structure),
     Timestamp {},
 }
 
 /// A string or a blob.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Deserialize, Serialize)]
 pub(crate) struct Text {
-    pub(crate) min: Option<u64>,
-    pub(crate) max: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) min: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) max: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) pattern: Option<String>,
-    #[serde(rename = "enum")]
+    #[serde(default, rename = "enum", skip_serializing_if = "Option::is_none")]
     pub(crate) values: Option<Vec<String>>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_false")]
     pub(crate) sensitive: bool,
 }
 
-/// A JSON object with named members.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+/// A JSON array.
+#[derive(Deserialize, Serialize)]
+pub(crate) struct List {
+    pub(crate) member: ShapeRef,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) min: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) max: Option<u32>,
+}
+
+/// A JSON object with named members, or an error.
+#[derive(Deserialize, Serialize)]
 pub(crate) struct Structure {
-    /// Member name → shape name.
-    pub(crate) members: BTreeMap<String, String>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) required: Vec<String>,
+    pub(crate) members: Pairs<ShapeRef>,
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(crate) exception: bool,
+    /// The service's fault (500) rather than the client's (400).
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(crate) fault: bool,
+}
+
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
+impl Structure {
+    pub(crate) fn requires(&self, member: &str) -> bool {
+        self.required.iter().any(|required| required == member)
+    }
 }
 
 impl Model {
     /// Reads the file.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        serde_json::from_str(text).map_err(|error| format!("model/kms.json: {error}"))
+        parse("model/kms.json", text)
     }
 
     /// The lines of a module doc that say where a generated file comes from.
     pub(crate) fn provenance(&self) -> String {
         format!(
-            "//! Generated by `cargo xtask codegen` from the model of API version {}:\n\
-             //! {},\n\
-             //! SHA-256 {}.\n\
+            "//! Generated by `cargo xtask codegen` from the model of API version {}\n\
+             //! ({}).\n\
              //! Change `model/`, not this file.",
-            self.api_version, self.source, self.sha256
+            self.metadata.api_version, self.source
         )
+    }
+
+    /// The shape called `name`. The model is closed: a name that leads nowhere is a broken file.
+    pub(crate) fn shape(&self, name: &str) -> &Shape {
+        self.shapes.get(name).unwrap_or_else(|| panic!("model/kms.json has no shape {name}"))
+    }
+
+    /// The structure called `name`.
+    pub(crate) fn structure(&self, name: &str) -> &Structure {
+        self.shape(name).as_structure().unwrap_or_else(|| panic!("model/kms.json: {name} is not a structure"))
     }
 
     /// The enums: their names in the model and their values, in the model's order.
     pub(crate) fn enums(&self) -> impl Iterator<Item = (&str, &[String])> {
-        self.shapes.iter().filter_map(|(name, shape)| match shape {
-            Shape::String(Text { values: Some(values), .. }) => Some((name.as_str(), values.as_slice())),
-            Shape::Blob(_)
-            | Shape::Boolean {}
-            | Shape::Integer { .. }
-            | Shape::List { .. }
-            | Shape::Map { .. }
-            | Shape::String(_)
-            | Shape::Structure(_)
-            | Shape::Timestamp {} => None,
-        })
+        self.shapes.iter().filter_map(|(name, shape)| Some((name, shape.values()?)))
+    }
+
+    /// The modelled errors.
+    pub(crate) fn errors(&self) -> impl Iterator<Item = (&str, &Structure)> {
+        let structures = self.shapes.iter().filter_map(|(name, shape)| Some((name, shape.as_structure()?)));
+        structures.filter(|(_, structure)| structure.exception)
+    }
+}
+
+impl Shape {
+    pub(crate) fn as_structure(&self) -> Option<&Structure> {
+        if let Self::Structure(structure) = self { Some(structure) } else { None }
+    }
+
+    pub(crate) fn as_list(&self) -> Option<&List> {
+        if let Self::List(list) = self { Some(list) } else { None }
+    }
+
+    pub(crate) fn as_string(&self) -> Option<&Text> {
+        if let Self::String(text) = self { Some(text) } else { None }
+    }
+
+    /// The values of a string that is an enum.
+    pub(crate) fn values(&self) -> Option<&[String]> {
+        self.as_string()?.values.as_deref()
+    }
+}
+
+/// The text of our model file, from a published model and its paginators. What we do not read falls away, the prose
+/// first.
+pub(crate) fn strip(source: &str, service: &str, paginators: &str) -> Result<String, String> {
+    #[derive(Deserialize)]
+    struct Pagination {
+        pagination: Pairs<Paginator>,
+    }
+    let mut model: Model = parse("the published model", service)?;
+    model.source = source.to_owned();
+    model.pagination = parse::<Pagination>("the published paginators", paginators)?.pagination;
+    let text = serde_json::to_string_pretty(&model).map_err(|error| error.to_string())?;
+    Ok(text + "\n")
+}
+
+fn parse<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, String> {
+    serde_json::from_str(text).map_err(|error| format!("{file}: {error}"))
+}
+
+/// A JSON object whose order is kept.
+pub(crate) struct Pairs<T>(Vec<(String, T)>);
+
+impl<T> Pairs<T> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &T)> + Clone {
+        self.0.iter().map(|(name, value)| (name.as_str(), value))
+    }
+
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> + Clone {
+        self.0.iter().map(|(name, _)| name.as_str())
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<&T> {
+        self.iter().find(|(known, _)| *known == name).map(|(_, value)| value)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl<T> Default for Pairs<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Pairs<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct InOrder<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for InOrder<T> {
+            type Value = Pairs<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Pairs<T>, A::Error> {
+                let mut pairs = Vec::new();
+                while let Some(pair) = map.next_entry()? {
+                    pairs.push(pair);
+                }
+                Ok(Pairs(pairs))
+            }
+        }
+        deserializer.deserialize_map(InOrder(PhantomData))
+    }
+}
+
+impl<T: Serialize> Serialize for Pairs<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for (name, value) in self.iter() {
+            map.serialize_entry(name, value)?;
+        }
+        map.end()
     }
 }

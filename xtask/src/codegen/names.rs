@@ -21,6 +21,32 @@ fn word(upper: &str) -> String {
     format!("{first}{}", rest.to_ascii_lowercase())
 }
 
+/// `AWSAccountId` → `aws_account_id`.
+pub(crate) fn snake(name: &str) -> String {
+    let chars: Vec<char> = name.chars().collect();
+    let mut out = String::new();
+    for (at, c) in chars.iter().enumerate() {
+        let after_lower = at > 0 && !chars[at - 1].is_ascii_uppercase();
+        let before_lower = at > 0 && chars.get(at + 1).is_some_and(char::is_ascii_lowercase);
+        if c.is_ascii_uppercase() && (after_lower || before_lower) {
+            out.push('_');
+        }
+        out.push(c.to_ascii_lowercase());
+    }
+    out
+}
+
+/// `KeyIdType` → `KEY_ID_TYPE`.
+pub(crate) fn constant(name: &str) -> String {
+    snake(name).to_ascii_uppercase()
+}
+
+/// `KeyId` → `keyId`, `AWSAccountId` → `aWSAccountId`: how messages and audit records write members.
+pub(crate) fn lower_camel(name: &str) -> String {
+    let (first, rest) = name.split_at(1);
+    first.to_ascii_lowercase() + rest
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -40,5 +66,18 @@ mod tests {
         ] {
             assert_eq!(variant(value), expect);
         }
+    }
+
+    #[test]
+    fn members() {
+        for (name, field, path) in [
+            ("KeyId", "key_id", "keyId"),
+            ("AWSAccountId", "aws_account_id", "aWSAccountId"),
+            ("CloudHsmClusterId", "cloud_hsm_cluster_id", "cloudHsmClusterId"),
+            ("Id", "id", "id"),
+        ] {
+            assert_eq!((snake(name).as_str(), lower_camel(name).as_str()), (field, path));
+        }
+        assert_eq!(constant("ReEncryptInput"), "RE_ENCRYPT_INPUT");
     }
 }

@@ -1,10 +1,10 @@
-//! `model/overlay.toml`: what the model does not say. Checked against the model as it is read.
+//! `model/overlay.toml`: what the model does not say. Compared with the model row by row as it is read.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
-use super::model::Model;
+use super::model::{Model, Shape};
 
 /// The whole file.
 #[derive(Deserialize)]
@@ -14,19 +14,130 @@ pub(crate) struct Overlay {
     rename: BTreeMap<String, String>,
     /// Enum name in the model → its values as the service prints them.
     server_order: BTreeMap<String, Vec<String>>,
+    /// String shape → the pattern that the service applies to it.
+    pattern: BTreeMap<String, String>,
+    /// `Structure.Member` → values that pass although the member's enum lacks them.
+    admits: BTreeMap<String, Vec<String>>,
+    /// Errors that no operation models.
+    pub(crate) front_errors: BTreeMap<String, FrontError>,
+    body_limits: BTreeMap<BodyLimit, u32>,
+    condition_keys: ConditionKeys,
+    operations: BTreeMap<String, OperationRow>,
+}
+
+/// An error of the front end.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FrontError {
+    pub(crate) status: u16,
+    /// How it is called on the wire, if not by its name here.
+    pub(crate) code: Option<String>,
+    pub(crate) message_member: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ConditionKeys {
+    /// Those of every operation on a key.
+    key: Vec<String>,
+}
+
+/// One operation.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OperationRow {
+    pub(crate) actions: Vec<String>,
+    pub(crate) resource: Resource,
+    pub(crate) policy: Policy,
+    pub(crate) key_id_forms: KeyIdForms,
+    pub(crate) cross_account: bool,
+    pub(crate) read_only: bool,
+    condition_keys: Vec<String>,
+    body_limit: BodyLimit,
+    #[serde(default)]
+    pub(crate) request_shown: Vec<String>,
+    #[serde(default)]
+    pub(crate) request_hashed: Vec<String>,
+    #[serde(default)]
+    pub(crate) request_hidden: Vec<String>,
+    #[serde(default)]
+    pub(crate) reply_shown: Vec<String>,
+    #[serde(default)]
+    pub(crate) reply_hidden: Vec<String>,
+}
+
+/// What the policy action is asked on. The names are those of the generated facts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub(crate) enum Resource {
+    #[serde(rename = "key")]
+    Key,
+    #[serde(rename = "alias and key")]
+    AliasAndKey,
+    #[serde(rename = "any")]
+    Any,
+}
+
+/// Which policies may allow it.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub(crate) enum Policy {
+    #[serde(rename = "key")]
+    Key,
+    #[serde(rename = "identity")]
+    Identity,
+    #[serde(rename = "identity and key")]
+    IdentityAndKey,
+    #[serde(rename = "grant")]
+    Grant,
+}
+
+/// The forms of key id it takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum KeyIdForms {
+    All,
+    Key,
+    None,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum BodyLimit {
+    Small,
+    Medium,
+    Large,
 }
 
 impl Overlay {
     /// Reads the file and compares it with the model.
     pub(crate) fn parse(text: &str, model: &Model) -> Result<Self, String> {
         let overlay: Self = toml::from_str(text).map_err(|error| format!("model/overlay.toml: {error}"))?;
+        overlay.check(model).map_err(|problem| format!("model/overlay.toml: {problem}"))?;
+        Ok(overlay)
+    }
+
+    fn check(&self, model: &Model) -> Result<(), String> {
         let enums: BTreeSet<&str> = model.enums().map(|(name, _)| name).collect();
-        for name in overlay.rename.keys().chain(overlay.server_order.keys()) {
+        for name in self.rename.keys().chain(self.server_order.keys()) {
             if !enums.contains(name.as_str()) {
-                return Err(format!("model/overlay.toml: the model has no enum {name}"));
+                return Err(format!("the model has no enum {name}"));
             }
         }
-        Ok(overlay)
+        for name in self.pattern.keys() {
+            match model.shapes.get(name).and_then(Shape::as_string) {
+                Some(text) if text.pattern.is_none() => {}
+                _ => return Err(format!("pattern.{name}: the model has no such string, or has a pattern for it")),
+            }
+        }
+        for place in self.admits.keys() {
+            let member = place.split_once('.').and_then(|(structure, member)| {
+                model.shapes.get(structure).and_then(Shape::as_structure)?.members.get(member)
+            });
+            if !member.is_some_and(|member| enums.contains(member.shape.as_str())) {
+                return Err(format!("admits.{place}: the model has no such enum member"));
+            }
+        }
+        same_names("operations", model.operations.names(), self.operations.keys().map(String::as_str))?;
+        self.operations.iter().try_for_each(|(name, row)| row.check(name, model))
     }
 
     /// The Rust name of an enum.
@@ -37,5 +148,86 @@ impl Overlay {
     /// The values of an enum as the service prints them.
     pub(crate) fn server_order<'a>(&'a self, name: &str, values: &'a [String]) -> &'a [String] {
         self.server_order.get(name).map_or(values, Vec::as_slice)
+    }
+
+    /// The pattern of a string shape, the service's or the model's.
+    pub(crate) fn pattern<'a>(&'a self, name: &str, modelled: Option<&'a str>) -> Option<&'a str> {
+        modelled.or_else(|| self.pattern.get(name).map(String::as_str))
+    }
+
+    /// The values that `structure.member` takes beyond its enum.
+    pub(crate) fn admitted(&self, structure: &str, member: &str) -> &[String] {
+        self.admits.get(&format!("{structure}.{member}")).map_or(&[], Vec::as_slice)
+    }
+
+    /// The row of an operation of the model.
+    pub(crate) fn operation(&self, name: &str) -> &OperationRow {
+        &self.operations[name]
+    }
+
+    /// All condition keys of an operation.
+    pub(crate) fn condition_keys<'a>(&'a self, row: &'a OperationRow) -> BTreeSet<&'a str> {
+        let common: &[String] = match row.resource {
+            Resource::Key | Resource::AliasAndKey => &self.condition_keys.key,
+            Resource::Any => &[],
+        };
+        common.iter().chain(&row.condition_keys).map(String::as_str).collect()
+    }
+
+    /// The largest body of an operation.
+    pub(crate) fn body_limit_bytes(&self, row: &OperationRow) -> u32 {
+        self.body_limits[&row.body_limit]
+    }
+}
+
+impl OperationRow {
+    fn check(&self, name: &str, model: &Model) -> Result<(), String> {
+        let operation = model.operations.get(name).expect("the names were compared");
+        let request = [&self.request_shown, &self.request_hashed, &self.request_hidden].into_iter().flatten();
+        let input = model.structure(&operation.input.shape).members.names();
+        same_names(&format!("operations.{name}: the request"), input, request.map(String::as_str))?;
+        let reply = [&self.reply_shown, &self.reply_hidden].into_iter().flatten().map(String::as_str);
+        let output: Vec<&str> = match &operation.output {
+            Some(output) => model.structure(&output.shape).members.names().collect(),
+            None => Vec::new(),
+        };
+        same_names(&format!("operations.{name}: the reply"), output.into_iter(), reply)
+    }
+}
+
+/// Fails unless both hold the same names, each once.
+fn same_names<'a>(
+    place: &str,
+    model: impl Iterator<Item = &'a str>,
+    rows: impl Iterator<Item = &'a str>,
+) -> Result<(), String> {
+    let mut expected: BTreeSet<&str> = model.collect();
+    for row in rows {
+        if !expected.remove(row) {
+            return Err(format!("{place}: {row} is not in the model, or stands twice"));
+        }
+    }
+    match expected.first() {
+        Some(missing) => Err(format!("{place}: {missing} is missing")),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_fit_the_model_one_to_one() {
+        check(&["A", "B"], &["B", "A"], Ok(()));
+        check(&["A", "B"], &["A"], Err("place: B is missing"));
+        check(&["A"], &["A", "B"], Err("place: B is not in the model, or stands twice"));
+        check(&["A"], &["A", "A"], Err("place: A is not in the model, or stands twice"));
+
+        #[track_caller]
+        fn check(model: &[&str], rows: &[&str], expect: Result<(), &str>) {
+            let got = same_names("place", model.iter().copied(), rows.iter().copied());
+            assert_eq!(got, expect.map_err(str::to_owned));
+        }
     }
 }

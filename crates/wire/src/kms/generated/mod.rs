@@ -1,0 +1,9 @@
+//! What `cargo xtask codegen` writes from `model/`; only this list of files is by hand.
+
+pub mod constraints;
+mod decode;
+mod encode;
+pub mod facts;
+pub mod faults;
+pub mod ops;
+pub mod shapes;
