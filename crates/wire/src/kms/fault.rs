@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use super::ErrorCode;
 use crate::json::Object;
+use crate::sigv4::AuthError;
+use crate::target::Unresolved;
 
 /// A failure as the caller sees it: `{"__type":"<code>","message":"<text>"}`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,9 +41,56 @@ impl Fault {
     }
 }
 
+impl From<AuthError> for Fault {
+    fn from(error: AuthError) -> Self {
+        let code = match &error {
+            AuthError::MissingAuthenticationToken => ErrorCode::MissingAuthenticationTokenException,
+            AuthError::Incomplete { .. }
+            | AuthError::NotAPair { .. }
+            | AuthError::UnsupportedAlgorithm(_)
+            | AuthError::MalformedCredential(_)
+            | AuthError::MalformedDate(_) => ErrorCode::IncompleteSignatureException,
+            AuthError::HostNotSigned
+            | AuthError::WrongScope(_)
+            | AuthError::DateMismatch { .. }
+            | AuthError::Expired { .. }
+            | AuthError::NotYetCurrent { .. }
+            | AuthError::SignatureMismatch => ErrorCode::InvalidSignatureException,
+            AuthError::UnknownAccessKey | AuthError::InvalidSessionToken => ErrorCode::UnrecognizedClientException,
+            AuthError::ExpiredSessionToken => ErrorCode::ExpiredTokenException,
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl From<Unresolved> for Fault {
+    fn from(unresolved: Unresolved) -> Self {
+        Self::silent(match unresolved {
+            Unresolved::OtherProtocol => ErrorCode::NotThisService,
+            Unresolved::UnknownOperation => ErrorCode::UnknownOperationException,
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn failures_before_the_body_have_their_names() {
+        check(AuthError::MissingAuthenticationToken, "MissingAuthenticationTokenException", 400);
+        check(AuthError::HostNotSigned, "InvalidSignatureException", 400);
+        check(AuthError::UnknownAccessKey, "UnrecognizedClientException", 400);
+        check(AuthError::ExpiredSessionToken, "ExpiredTokenException", 400);
+        check(Unresolved::OtherProtocol, "UnknownOperationException", 404);
+        check(Unresolved::UnknownOperation, "UnknownOperationException", 400);
+
+        #[track_caller]
+        fn check(failure: impl Into<Fault>, code: &str, status: u16) {
+            let fault = failure.into();
+            assert_eq!((fault.code.as_str(), fault.status()), (code, status));
+        }
+    }
 
     #[test]
     fn bodies_are_what_clients_parse() {

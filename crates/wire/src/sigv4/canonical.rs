@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 use strongroom_crypto::digest::{Sha256, sha256};
 
 use super::RequestHead;
@@ -36,12 +36,7 @@ pub(super) fn write(sink: &mut impl Sink, head: &RequestHead<'_>, signed_headers
     sink.put(b"\n");
     write_query(sink, head.query.unwrap_or_default());
     sink.put(b"\n");
-    for name in signed_headers.split(';') {
-        sink.put(name.as_bytes());
-        sink.put(b":");
-        write_values(sink, head.headers, name);
-        sink.put(b"\n");
-    }
+    write_headers(sink, head.headers, signed_headers);
     sink.put(b"\n");
     sink.put(signed_headers.as_bytes());
     sink.put(b"\n");
@@ -61,6 +56,9 @@ pub(super) fn hex(digest: &[u8; 32]) -> [u8; 64] {
 
 /// Empty segments and `.` vanish, `..` takes the segment before it along; what is left is encoded once more.
 fn write_path(sink: &mut impl Sink, path: &str) {
+    if path == "/" {
+        return sink.put(b"/");
+    }
     let mut segments: Vec<&str> = Vec::new();
     for segment in path.split('/') {
         match segment {
@@ -106,23 +104,44 @@ fn write_query(sink: &mut impl Sink, query: &str) {
     }
 }
 
-/// Every value of the header, trimmed, runs of spaces folded, joined by commas. Nothing where it is absent.
-fn write_values(sink: &mut impl Sink, headers: &HeaderMap, name: &str) {
+/// The lines of the signed headers.
+///
+/// Looking a name up in the map costs more than passing over the few headers of a usual request, so these are read
+/// once; a request with many is looked up, so that its cost stays linear.
+fn write_headers(sink: &mut impl Sink, headers: &HeaderMap, signed_headers: &str) {
+    const FEW: usize = 32;
+    let mut few: [(&str, &[u8]); FEW] = [("", b""); FEW];
+    let read = headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+    let known = (headers.len() <= FEW).then(|| {
+        few.iter_mut().zip(read).for_each(|(place, header)| *place = header);
+        &few[..headers.len()]
+    });
+    for name in signed_headers.split(';') {
+        sink.put(name.as_bytes());
+        sink.put(b":");
+        match known {
+            Some(known) => {
+                write_values(sink, known.iter().filter(|(known, _)| *known == name).map(|(_, value)| *value))
+            }
+            None => write_values(sink, headers.get_all(name).iter().map(HeaderValue::as_bytes)),
+        }
+        sink.put(b"\n");
+    }
+}
+
+/// Every value of one header, trimmed, runs of spaces folded, joined by commas. Nothing where there is none.
+fn write_values<'a>(sink: &mut impl Sink, values: impl Iterator<Item = &'a [u8]>) {
     let mut comma: &[u8] = b"";
-    for value in headers.get_all(name) {
+    for value in values {
         sink.put(comma);
-        write_folded(sink, value.as_bytes());
+        write_folded(sink, value);
         comma = b",";
     }
 }
 
 fn write_folded(sink: &mut impl Sink, value: &[u8]) {
     let space = |byte: &u8| matches!(byte, b' ' | b'\t');
-    let already_folded = !value.contains(&b'\t')
-        && !value.windows(2).any(|pair| pair == b"  ")
-        && !value.first().is_some_and(space)
-        && !value.last().is_some_and(space);
-    if already_folded {
+    if !value.iter().any(space) {
         return sink.put(value);
     }
     let mut gap: &[u8] = b"";

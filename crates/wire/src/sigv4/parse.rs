@@ -6,7 +6,7 @@ use strongroom_core::ids::Region;
 use strongroom_core::world::Timestamp;
 
 use super::error::{AuthError, Echo, MissingParts, Moment, WrongScope};
-use super::time::{BasicTime, parse_basic, parse_http_date};
+use super::time::BasicTime;
 use super::{ALGORITHM, RequestHead, TERMINATOR};
 
 pub(super) const X_AMZ_DATE: HeaderName = HeaderName::from_static("x-amz-date");
@@ -95,11 +95,11 @@ pub fn parse<'a>(head: &RequestHead<'a>, now: Timestamp, policy: &Policy<'_>) ->
         return Err(AuthError::HostNotSigned);
     }
     let region = check_scope(&credential, policy)?;
-    let signed_at = check_date(date_header, credential.date)?;
+    let (time, signed_at) = check_date(date_header, credential.date)?;
     check_skew(signed_at, now, policy.skew_minutes)?;
     Ok(Unverified {
         head: *head,
-        time: BasicTime::from(signed_at),
+        time,
         scope: credential.scope,
         signed_headers: claim.signed_headers,
         signature: claim.signature,
@@ -124,9 +124,10 @@ impl<'a> Claim<'a> {
         // What is not ASCII is no header of a signer; its parts are not looked for.
         let text = header.to_str().unwrap_or_default();
         let echo = || Echo::new(&String::from_utf8_lossy(header.as_bytes()));
-        let (algorithm, parts) = text.trim().split_once(' ').unwrap_or((text.trim(), ""));
+        let text = text.trim_ascii();
+        let (algorithm, parts) = text.split_once(' ').unwrap_or((text, ""));
         let (mut credential, mut signed_headers, mut signature, mut no_pair) = (None, None, None, None);
-        for part in parts.split(',').map(str::trim).filter(|part| !part.is_empty()) {
+        for part in parts.split(',').map(str::trim_ascii).filter(|part| !part.is_empty()) {
             match part.split_once('=') {
                 Some(("Credential", value)) => credential = Some(value),
                 Some(("SignedHeaders", value)) => signed_headers = Some(value),
@@ -195,16 +196,15 @@ fn check_scope(credential: &Credential<'_>, policy: &Policy<'_>) -> Result<Regio
     }
 }
 
-fn check_date(header: Option<&HeaderValue>, scope_date: &str) -> Result<Timestamp, AuthError> {
+fn check_date(header: Option<&HeaderValue>, scope_date: &str) -> Result<(BasicTime, Timestamp), AuthError> {
     let bytes = header.map(HeaderValue::as_bytes).unwrap_or_default();
-    let text = std::str::from_utf8(bytes).unwrap_or_default().trim();
-    let at = parse_basic(text)
-        .or_else(|| parse_http_date(text))
-        .ok_or_else(|| AuthError::MalformedDate(Echo::new(&String::from_utf8_lossy(bytes))))?;
-    if BasicTime::from(at).date() != scope_date {
+    let text = std::str::from_utf8(bytes).unwrap_or_default().trim_ascii();
+    let (time, at) =
+        BasicTime::read(text).ok_or_else(|| AuthError::MalformedDate(Echo::new(&String::from_utf8_lossy(bytes))))?;
+    if time.date() != scope_date {
         return Err(AuthError::DateMismatch { scope: Echo::new(scope_date), at: Moment(at), header: Echo::new(text) });
     }
-    Ok(at)
+    Ok((time, at))
 }
 
 fn check_skew(at: Timestamp, now: Timestamp, skew_minutes: u32) -> Result<(), AuthError> {

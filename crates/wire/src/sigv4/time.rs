@@ -7,6 +7,18 @@ use strongroom_core::world::Timestamp;
 pub(super) struct BasicTime([u8; 16]);
 
 impl BasicTime {
+    /// Reads the `X-Amz-Date` or `Date` header of a request: this form, or that of HTTP.
+    pub(super) fn read(text: &str) -> Option<(Self, Timestamp)> {
+        match parse_basic(text) {
+            Some(at) => Some((Self(text.as_bytes().try_into().ok()?), at)),
+            None => parse_http_date(text).map(|at| (Self::from(at), at)),
+        }
+    }
+
+    pub(super) fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+
     pub(super) fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).expect("made of ASCII")
     }

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use super::canonical::{self, hex};
 use super::time::BasicTime;
-use super::{ALGORITHM, AuthError, RequestHead, TERMINATOR, Unverified};
+use super::{AuthError, RequestHead, TERMINATOR, Unverified};
 
 /// The key of one secret, day, Region and service. Deriving it costs four HMACs: callers keep it.
 pub struct SigningKey(HmacSha256Key);
@@ -37,10 +37,11 @@ impl SigningKey {
         time: &BasicTime,
         scope: &str,
     ) -> [u8; 64] {
-        let request = hex(&canonical::digest(head, signed_headers, payload_sha256));
-        let parts = [ALGORITHM, "\n", time.as_str(), "\n", scope, "\n"].map(str::as_bytes);
-        let [algorithm, newline, time, _, scope, _] = parts;
-        hex(&self.0.sign(&[algorithm, newline, time, newline, scope, newline, &request]))
+        let mut before = *b"AWS4-HMAC-SHA256\n00000000T000000Z\n";
+        before[17..33].copy_from_slice(time.as_bytes());
+        let mut after = [b'\n'; 65];
+        after[1..].copy_from_slice(&hex(&canonical::digest(head, signed_headers, payload_sha256)));
+        hex(&self.0.sign(&[&before, scope.as_bytes(), &after]))
     }
 }
 
