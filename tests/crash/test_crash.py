@@ -13,9 +13,10 @@ import subprocess
 import threading
 import time
 
+from ledger import Doubt, Ledger
+
 from harness.server import BINARY, dev
 from harness.wire import Kms, unblob
-from ledger import Doubt, Ledger
 
 KILLS = 200
 WRITERS = 4
@@ -61,7 +62,8 @@ def test_what_was_acknowledged_survives(tmp_path, capsys):
     with capsys.disabled():
         print(
             f"crash test: {KILLS} kills ({kills_while_starting} while starting), {acknowledged} acknowledged calls, "
-            f"{sum(len(ledger.keys) for ledger in ledgers)} keys, {sum(len(ledger.aliases) for ledger in ledgers)} aliases, "
+            f"{sum(len(ledger.keys) for ledger in ledgers)} keys, "
+            f"{sum(len(ledger.aliases) for ledger in ledgers)} aliases, "
             f"{sum(len(ledger.sealed) for ledger in ledgers)} ciphertexts, {time.monotonic() - started:.0f} s"
         )
     assert acknowledged > 10 * KILLS, "too little was written for the kills to mean anything"

@@ -50,7 +50,7 @@ class _SignedAt(SigV4Auth):
 
 
 def now():
-    return datetime.datetime.now(datetime.timezone.utc)
+    return datetime.datetime.now(datetime.UTC)
 
 
 def signed_headers(server, target, body, credentials, *, when=None, content_type=JSON_1_1, extra=None):

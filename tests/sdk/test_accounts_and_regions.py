@@ -60,9 +60,7 @@ def test_a_stranger_manages_nothing(kms, key, stranger, operation):
 
 def test_a_strangers_alias(kms, key, stranger):
     kms.ok_empty("CreateAlias", AliasName="alias/shared", TargetKeyId=key["KeyId"])
-    replies = [
-        stranger.call("Encrypt", KeyId=kms.arn(name), Plaintext=b"x") for name in ("alias/shared", "alias/none")
-    ]
+    replies = [stranger.call("Encrypt", KeyId=kms.arn(name), Plaintext=b"x") for name in ("alias/shared", "alias/none")]
     codes = {reply.code for reply in replies}
     assert codes <= {"AccessDeniedException", "NotFoundException"}, codes
     assert len(codes) == 1, "an alias that exists looks like one that does not"
@@ -106,7 +104,9 @@ def test_a_key_lives_in_one_region(kms, key):
     check_fault(elsewhere, "Decrypt", {"CiphertextBlob": sealed}, "AccessDeniedException", DOES_NOT_EXIST)
 
 
-@pytest.mark.parametrize(("members", "size"), [({"KeySpec": "AES_128"}, 16), ({"KeySpec": "AES_256"}, 32), ({"NumberOfBytes": 7}, 7)])
+@pytest.mark.parametrize(
+    ("members", "size"), [({"KeySpec": "AES_128"}, 16), ({"KeySpec": "AES_256"}, 32), ({"NumberOfBytes": 7}, 7)]
+)
 def test_china_has_the_same_api_over_another_cipher(kms, members, size):
     kms = kms.with_(region="cn-north-1")
     key = kms.key()

@@ -48,9 +48,17 @@ def test_names_that_may_be(kms, key, name):
         ("alias/", {"ValidationException", "InvalidAliasNameException"}, ANY_TEXT),
         ("alias/ü", {"ValidationException"}, re.compile("1 validation error detected: .*pattern.*")),
         ("alias/a b", {"ValidationException"}, re.compile("1 validation error detected: .*pattern.*")),
-        ("alias/" + "x" * 251, {"ValidationException"}, re.compile("1 validation error detected: .*less than or equal to 256")),
+        (
+            "alias/" + "x" * 251,
+            {"ValidationException"},
+            re.compile("1 validation error detected: .*less than or equal to 256"),
+        ),
         ("", {"ValidationException"}, re.compile("2 validation errors detected: .*")),
-        ("arn:aws:kms:us-east-1:111122223333:alias/app", {"ValidationException", "InvalidAliasNameException"}, ANY_TEXT),
+        (
+            "arn:aws:kms:us-east-1:111122223333:alias/app",
+            {"ValidationException", "InvalidAliasNameException"},
+            ANY_TEXT,
+        ),
     ],
 )
 def test_names_that_may_not_be(kms, key, name, codes, text):

@@ -127,14 +127,22 @@ BROKEN = {
             rf"'20150830' != '\d{{8}}', from '{TIME}'\."
         ),
     ),
-    "unknown access key": (edit("Credential=test/", "Credential=nobody/"), "UnrecognizedClientException", UNKNOWN_TOKEN),
+    "unknown access key": (
+        edit("Credential=test/", "Credential=nobody/"),
+        "UnrecognizedClientException",
+        UNKNOWN_TOKEN,
+    ),
     "one digit of the signature": (
         lambda headers: headers.update(Authorization=flip_last_digit(headers["Authorization"])),
         "InvalidSignatureException",
         MISMATCH,
     ),
     "a short signature": (edit("..$", ""), "InvalidSignatureException", MISMATCH),
-    "a signature of other letters": (edit("Signature=.*", "Signature=" + "z" * 64), "InvalidSignatureException", MISMATCH),
+    "a signature of other letters": (
+        edit("Signature=.*", "Signature=" + "z" * 64),
+        "InvalidSignatureException",
+        MISMATCH,
+    ),
     "a signed header that is absent": (edit("host;", "host;x-absent;"), "InvalidSignatureException", MISMATCH),
     "a signed header that was changed": (
         lambda headers: headers.update({"X-Amz-Target": "TrentService.ListAliases"}),

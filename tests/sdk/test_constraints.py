@@ -126,10 +126,17 @@ def sized(of, make):
 def test_wrong_types(kms, operation):
     """A value of the wrong JSON type is reported before any constraint, even of another member."""
     wrong = {
-        "string": [(7, "NUMBER_VALUE can not be converted to a String"), (True, "TRUE_VALUE can not be converted to a String"),
-                   ([], "Start of list found where not expected"), ({}, "Start of structure or map found where not expected.")],
+        "string": [
+            (7, "NUMBER_VALUE can not be converted to a String"),
+            (True, "TRUE_VALUE can not be converted to a String"),
+            ([], "Start of list found where not expected"),
+            ({}, "Start of structure or map found where not expected."),
+        ],
         "blob": [(7, None), ([], None), ("!!!!", None), ("QQ=", None)],
-        "integer": [("7", "STRING_VALUE can not be converted to an Integer"), ([], "Start of list found where not expected")],
+        "integer": [
+            ("7", "STRING_VALUE can not be converted to an Integer"),
+            ([], "Start of list found where not expected"),
+        ],
         "boolean": [("yes", None), (7, None), ([], "Start of list found where not expected")],
         "timestamp": [([], None), ({}, None)],
         "list": [("a", "Expected list or null"), (7, None), ({}, None)],
@@ -145,8 +152,10 @@ def test_wrong_types(kms, operation):
                 assert reply.message == text, (name, value, reply.json)
 
 
-@pytest.mark.parametrize(("operation", "name"), [(operation, name) for operation in OPERATIONS for name, of in
-                         members(operation).items() if "enum" in of])
+@pytest.mark.parametrize(
+    ("operation", "name"),
+    [(operation, name) for operation in OPERATIONS for name, of in members(operation).items() if "enum" in of],
+)
 def test_enum_lists(kms, operation, name):
     """The whole list is printed, in the server's order where that is known."""
     reply = kms.call(operation, **{**valid_input(operation), name: "NO_SUCH_VALUE"})

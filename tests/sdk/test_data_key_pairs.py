@@ -3,7 +3,8 @@
 import pytest
 
 from harness.checks import check_fault
-from harness.keys import PAIR_SPECS, check_pair
+from harness.keys import check_pair
+from harness.specs import PAIR_SPECS
 from harness.wire import unblob
 
 CONTEXT = {"Purpose": "Test"}

@@ -38,8 +38,14 @@ def test_sizes(kms, key, operation, members, size):
     [
         ({}, EITHER),
         ({"KeySpec": "AES_256", "NumberOfBytes": 32}, EITHER),
-        ({"NumberOfBytes": 0}, violations(shown(0, "numberOfBytes", "Member must have value greater than or equal to 1"))),
-        ({"NumberOfBytes": 1025}, violations(shown(1025, "numberOfBytes", "Member must have value less than or equal to 1024"))),
+        (
+            {"NumberOfBytes": 0},
+            violations(shown(0, "numberOfBytes", "Member must have value greater than or equal to 1")),
+        ),
+        (
+            {"NumberOfBytes": 1025},
+            violations(shown(1025, "numberOfBytes", "Member must have value less than or equal to 1024")),
+        ),
         (
             {"NumberOfBytes": 2**40},
             re.compile("1 validation error detected: .*'numberOfBytes'.* less than or equal to 1024"),
@@ -79,7 +85,11 @@ def test_random_bytes(kms, size):
         ({}, "ValidationException", ANY_TEXT),
         ({"NumberOfBytes": 0}, "ValidationException", re.compile("1 validation error detected: Value '0' at .*")),
         ({"NumberOfBytes": 1025}, "ValidationException", re.compile("1 validation error detected: Value '1025' at .*")),
-        ({"NumberOfBytes": 8, "CustomKeyStoreId": "cks-1234567890abcdef0"}, "CustomKeyStoreNotFoundException", ANY_TEXT),
+        (
+            {"NumberOfBytes": 8, "CustomKeyStoreId": "cks-1234567890abcdef0"},
+            "CustomKeyStoreNotFoundException",
+            ANY_TEXT,
+        ),
     ],
 )
 def test_random_bytes_refused(kms, members, code, text):

@@ -13,7 +13,7 @@ CONTEXTS = [
     {"a": ""},
     {"Department": "IT", "Purpose": "Test"},
     {"ключ": "значение", "🔑": "🔒"},
-    {"aws:s3:arn": "arn:aws:s3:::bucket/object", "quote\"": "back\\slash", "tab\t": "line\n"},
+    {"aws:s3:arn": "arn:aws:s3:::bucket/object", 'quote"': "back\\slash", "tab\t": "line\n"},
     {f"key-{number}": "v" * 100 for number in range(50)},
 ]
 

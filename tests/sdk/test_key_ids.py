@@ -62,8 +62,14 @@ def missing(kms, key):
         (key["Arn"].replace(":kms:", ":s3:"), "InvalidArnException", ANY_TEXT),
         ("arn:aws:kms:us-east-1", "InvalidArnException", ANY_TEXT),
         ("", "ValidationException", re.compile("2 validation errors detected: .*")),
-        ("schlüssel", "ValidationException", re.compile(r"1 validation error detected: Value 'schlüssel' at '\w+' failed to "
-         r"satisfy constraint: Member must satisfy regular expression pattern: \^\\p\{ASCII\}\+\$")),
+        (
+            "schlüssel",
+            "ValidationException",
+            re.compile(
+                r"1 validation error detected: Value 'schlüssel' at '\w+' failed to "
+                r"satisfy constraint: Member must satisfy regular expression pattern: \^\\p\{ASCII\}\+\$"
+            ),
+        ),
         ("x" * 2049, "ValidationException", re.compile("1 validation error detected: .*less than or equal to 2048")),
     ]
 

@@ -57,7 +57,7 @@ def test_a_new_key_has_every_default(kms):
     "members",
     [
         {"Description": "d" * 8192},
-        {"Description": "Schlüssel 🔑 \"quoted\" \\ \n"},
+        {"Description": 'Schlüssel 🔑 "quoted" \\ \n'},
         {"KeySpec": "SYMMETRIC_DEFAULT"},
         {"CustomerMasterKeySpec": "SYMMETRIC_DEFAULT"},
         {"KeyUsage": "ENCRYPT_DECRYPT"},
@@ -82,7 +82,8 @@ def test_what_create_key_takes(kms, members):
         (
             {"KeySpec": "SYMMETRIC_DEFAULT", "CustomerMasterKeySpec": "SYMMETRIC_DEFAULT"},
             "ValidationException",
-            "You cannot specify KeySpec and CustomerMasterKeySpec in the same request. CustomerMasterKeySpec is deprecated.",
+            "You cannot specify KeySpec and CustomerMasterKeySpec in the same request. "
+            "CustomerMasterKeySpec is deprecated.",
         ),
         (
             {"KeyUsage": "SIGN_VERIFY"},

@@ -81,7 +81,11 @@ def test_cli_gets_a_key_pair_whose_private_key_decrypts(cli, tmp_path, spec):
     ("arguments", "code", "text"),
     [
         (["describe-key", "--key-id", "foo"], "NotFoundException", "Invalid keyId 'foo'"),
-        (["enable-key", "--key-id", "alias/x"], "InvalidArnException", "Key Aliases are not supported for this operation."),
+        (
+            ["enable-key", "--key-id", "alias/x"],
+            "InvalidArnException",
+            "Key Aliases are not supported for this operation.",
+        ),
         (["list-keys", "--starting-token", "x"], None, "token"),
         (
             ["generate-data-key", "--key-id", "alias/none"],
@@ -108,7 +112,9 @@ def test_javascript_sdk(place, closing_lines):
         text=True,
         timeout=300,
     )
-    counts = {word: int(number) for word, number in re.findall(r"^# (pass|fail|skipped|todo) (\d+)$", done.stdout, re.M)}
+    counts = {
+        word: int(number) for word, number in re.findall(r"^# (pass|fail|skipped|todo) (\d+)$", done.stdout, re.M)
+    }
     closing_lines.append(f"node --test, {place.server.endpoint}: {counts}")
     assert done.returncode == 0, done.stdout + done.stderr
     assert counts["pass"] > 0
@@ -139,9 +145,7 @@ def encryption_sdk(place, monkeypatch):
     """The Encryption SDK finds the server by the variables every AWS client reads."""
     for name, value in place.environment().items():
         monkeypatch.setenv(name, value)
-    return aws_encryption_sdk.EncryptionSDKClient(
-        commitment_policy=CommitmentPolicy.REQUIRE_ENCRYPT_REQUIRE_DECRYPT
-    )
+    return aws_encryption_sdk.EncryptionSDKClient(commitment_policy=CommitmentPolicy.REQUIRE_ENCRYPT_REQUIRE_DECRYPT)
 
 
 def provider(*arns):

@@ -43,7 +43,7 @@ def test_aliases_of_one_key_alone(kms, key):
     other = kms.key()
     for name, target in [("alias/a", key), ("alias/b", other), ("alias/c", key)]:
         kms.ok_empty("CreateAlias", AliasName=name, TargetKeyId=target["KeyId"])
-    listed = [page for page in pages(kms, "ListAliases", "Aliases", KeyId=key["Arn"], Limit=1)]
+    listed = list(pages(kms, "ListAliases", "Aliases", KeyId=key["Arn"], Limit=1))
     assert sorted(entry["AliasName"] for page in listed for entry in page) == ["alias/a", "alias/c"]
 
 
@@ -57,7 +57,9 @@ def test_the_default_page_holds_a_hundred_keys(kms):
 
 def test_nothing_is_one_empty_page(kms):
     assert kms.ok("ListKeys") == {"Keys": [], "Truncated": False}
-    assert [entry for entry in kms.ok("ListAliases")["Aliases"] if not entry["AliasName"].startswith("alias/aws/")] == []
+    assert [
+        entry for entry in kms.ok("ListAliases")["Aliases"] if not entry["AliasName"].startswith("alias/aws/")
+    ] == []
 
 
 @pytest.mark.parametrize("operation", ["ListKeys", "ListAliases"])
@@ -85,5 +87,7 @@ def test_keys_shared_by_others(kms, key):
     for owners in (["SELF"], ["SELF", "OTHER_ACCOUNTS_VIA_RAM"]):
         listed = [entry for page in pages(kms, "ListKeys", "Keys", ResourceOwners=owners) for entry in page]
         assert [entry["KeyId"] for entry in listed] == [key["KeyId"]]
-    others = [entry for page in pages(kms, "ListKeys", "Keys", ResourceOwners=["OTHER_ACCOUNTS_VIA_RAM"]) for entry in page]
+    others = [
+        entry for page in pages(kms, "ListKeys", "Keys", ResourceOwners=["OTHER_ACCOUNTS_VIA_RAM"]) for entry in page
+    ]
     assert others == []

@@ -141,9 +141,8 @@ def check_refused_while_running(data):
 
 
 def test_a_port_that_is_taken(data, tmp_path):
-    with dev() as first:
-        with pytest.raises(DidNotStart) as raised:
-            dev(data, listen=f"127.0.0.1:{first.port}").kill()
+    with dev() as first, pytest.raises(DidNotStart) as raised:
+        dev(data, listen=f"127.0.0.1:{first.port}").kill()
     assert raised.value.code not in (0, None)
     assert str(first.port) in raised.value.stderr
 
@@ -258,7 +257,9 @@ def test_no_secret_of_the_configuration_in_a_message(installation):
 
 
 def test_a_missing_configuration(tmp_path):
-    done = subprocess.run([BINARY, "serve", "--config", tmp_path / "none.toml"], capture_output=True, text=True, timeout=30)
+    done = subprocess.run(
+        [BINARY, "serve", "--config", tmp_path / "none.toml"], capture_output=True, text=True, timeout=30
+    )
     assert done.returncode not in (0, 101)
     assert "none.toml" in done.stderr
 

@@ -162,7 +162,9 @@ def test_spellings_of_the_content_type(caller, content_type):
     assert caller.send("TrentService.ListKeys", b"{}", content_type=content_type).status == 200
 
 
-@pytest.mark.parametrize(("method", "path"), [("GET", "/"), ("PUT", "/"), ("DELETE", "/"), ("POST", "/other"), ("OPTIONS", "/")])
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", "/"), ("PUT", "/"), ("DELETE", "/"), ("POST", "/other"), ("OPTIONS", "/")]
+)
 def test_other_methods_and_paths(caller, method, path):
     """Whatever a stray client asks, it is answered in JSON."""
     reply = caller.send_as_is(None if method == "GET" else b"{}", {}, method=method, path=path)
@@ -263,7 +265,9 @@ def test_chunked_bodies(caller, size):
     chunks = [body[start : start + size] for start in range(0, len(body), size)]
     headers = signed_headers(caller.server, "TrentService.GenerateRandom", body, caller.credentials)
     headers["Transfer-Encoding"] = "chunked"
-    reply = caller.send_as_is(b"".join(b"%x\r\n%s\r\n" % (len(chunk), chunk) for chunk in chunks) + b"0\r\n\r\n", headers)
+    reply = caller.send_as_is(
+        b"".join(b"%x\r\n%s\r\n" % (len(chunk), chunk) for chunk in chunks) + b"0\r\n\r\n", headers
+    )
     assert (reply.status, set(reply.json)) == (200, {"Plaintext"})
 
 
@@ -278,7 +282,10 @@ def test_the_largest_inputs_fit(caller):
 def test_expect_100_continue(dev_server):
     body = b"{}"
     caller = Kms(dev_server)
-    headers = {**signed_headers(dev_server, "TrentService.ListKeys", body, caller.credentials), "Expect": "100-continue"}
+    headers = {
+        **signed_headers(dev_server, "TrentService.ListKeys", body, caller.credentials),
+        "Expect": "100-continue",
+    }
     head = "POST / HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     with connect_socket(dev_server) as connection:
         connection.sendall(head.encode() + f"Content-Length: {len(body)}\r\n\r\n".encode())
@@ -350,7 +357,9 @@ def test_what_is_no_http_is_turned_away(dev_server, garbage):
 
 def test_a_body_that_ends_too_early(dev_server):
     with connect_socket(dev_server) as connection:
-        connection.sendall(f"POST / HTTP/1.1\r\nHost: x\r\nContent-Type: {JSON_1_1}\r\nContent-Length: 10\r\n\r\n{{".encode())
+        connection.sendall(
+            f"POST / HTTP/1.1\r\nHost: x\r\nContent-Type: {JSON_1_1}\r\nContent-Length: 10\r\n\r\n{{".encode()
+        )
         connection.shutdown(1)
         answer = connection.recv(65_536)
         assert not answer.startswith(b"HTTP/1.1 2"), answer

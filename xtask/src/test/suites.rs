@@ -131,15 +131,20 @@ fn fuzz_target(root: &Path, path: &str, target: &str) -> Tally {
     tally
 }
 
-/// Formatting, clippy, the licences and bans of `deny.toml`.
+/// Formatting, clippy, the licences and bans of `deny.toml`; ruff for what is Python.
 fn lint(root: &Path) -> Result<Tally, Missing> {
     let path = tools::cargo_deny(root)?;
+    let python = tools::python(root)?;
     let mut tally = Tally::default();
     let own_workspaces = ["fuzz/Cargo.toml", "tests/sdk/rust/Cargo.toml"];
     tally.add(cargo("cargo fmt", Runner::Command, root).args(["fmt", "--all", "--check"]).run());
     for manifest in own_workspaces {
         let step = cargo(format!("cargo fmt, {manifest}"), Runner::Command, root);
         tally.add(step.args(["fmt", "--check", "--manifest-path", manifest]).run());
+    }
+    for command in [&["check"][..], &["format", "--check"]] {
+        let step = Step::new(format!("ruff {}", command[0]), Runner::Command, &python).dir(root);
+        tally.add(step.args(["-m", "ruff"]).args(command).args(["--no-cache", "--quiet", "tests"]).run());
     }
     let clippy = cargo("cargo clippy", Runner::Command, root);
     tally.add(clippy.args(["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"]).run());
