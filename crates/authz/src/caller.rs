@@ -160,6 +160,11 @@ impl Caller {
         self.account
     }
 
+    /// The account's digits.
+    pub(crate) fn account_text(&self) -> Option<&str> {
+        self.account.as_ref().map(AccountId::as_str)
+    }
+
     /// The principal.
     pub fn principal(&self) -> &Principal {
         &self.principal
@@ -204,6 +209,19 @@ impl Caller {
             Principal::Service => "Service",
             Principal::WebIdentity => "WebIdentityUser",
             Principal::Anonymous => "Anonymous",
+        }
+    }
+
+    /// The name of an IAM user.
+    pub(crate) fn user_name(&self) -> Option<&str> {
+        match &self.principal {
+            Principal::User { name, .. } => Some(name),
+            Principal::Root
+            | Principal::AssumedRole { .. }
+            | Principal::FederatedUser { .. }
+            | Principal::Service
+            | Principal::WebIdentity
+            | Principal::Anonymous => None,
         }
     }
 

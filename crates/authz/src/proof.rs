@@ -10,10 +10,12 @@ use std::sync::Arc;
 
 use strongroom_core::arn::{AliasArn, KeyArn};
 use strongroom_core::ids::AccountId;
+use strongroom_core::key::KeyRecord;
 
 use crate::action::Action;
 use crate::caller::Caller;
-use crate::decide::{Allowed, Decision, Refusal};
+use crate::decide::{self, Allowed, Decision, Policies, Question, Refusal, Request};
+use crate::grants::Grant;
 
 /// Something that policies name and an account owns.
 pub trait Protected {
@@ -57,6 +59,16 @@ impl Protected for KeyArn {
     }
 }
 
+impl Protected for KeyRecord {
+    fn owner(&self) -> AccountId {
+        self.arn.account
+    }
+
+    fn write_arn(&self, out: &mut dyn fmt::Write) -> fmt::Result {
+        write!(out, "{}", self.arn)
+    }
+}
+
 impl Protected for AliasArn {
     fn owner(&self) -> AccountId {
         self.account
@@ -93,7 +105,7 @@ pub struct Authorized<R> {
 }
 
 impl<R> Authorized<R> {
-    pub(crate) fn new(resource: R, action: Action, decision: Decision) -> Self {
+    fn new(resource: R, action: Action, decision: Decision) -> Self {
         Self { resource, action, decision }
     }
 
@@ -157,9 +169,12 @@ impl SystemTask {
 
 /// A refusal: one text for the caller, and apart from it the decision for the operator.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{caller} may not {action} on {resource}: {refusal:?}")]
-pub struct Denied {
-    caller: Arc<str>,
+#[error("{} may not {} on {}: {:?}", .0.caller, .0.action, .0.resource, .0.refusal.cause)]
+pub struct Denied(Box<DeniedFacts>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct DeniedFacts {
+    caller: Box<str>,
     action: Action,
     resource: Box<str>,
     refusal: Refusal,
@@ -169,19 +184,16 @@ impl Denied {
     /// The refusal of a caller from another account who names a resource that does not exist. It reads like every other
     /// refusal of strangers, so that nobody learns which keys another account has.
     pub fn absent(caller: &Caller, action: Action, arn: &str) -> Self {
-        Self { caller: caller.arn().into(), action, resource: arn.into(), refusal: Refusal::Stranger }
+        Self::new(caller, action, arn, Refusal::stranger())
     }
 
-    pub(crate) fn new(caller: &Caller, action: Action, resource: &dyn Protected, refusal: Refusal) -> Self {
-        let mut arn = String::new();
-        // Writing to a `String` cannot fail, so a failure could only come from the resource; its name stays short then.
-        let _ = resource.write_arn(&mut arn);
-        Self { caller: caller.arn().into(), action, resource: arn.into(), refusal }
+    fn new(caller: &Caller, action: Action, resource: &str, refusal: Refusal) -> Self {
+        Self(Box::new(DeniedFacts { caller: caller.arn().into(), action, resource: resource.into(), refusal }))
     }
 
     /// The message of AccessDeniedException (behaviours 2.6 and 7.5).
     pub fn for_caller(&self) -> String {
-        let Self { caller, action, resource, refusal } = self;
+        let DeniedFacts { caller, action, resource, refusal } = &*self.0;
         format!(
             "User: {caller} is not authorized to perform: {action} on resource: {resource} {}",
             refusal.reason(*action)
@@ -190,17 +202,69 @@ impl Denied {
 
     /// Why, for the operator.
     pub fn refusal(&self) -> &Refusal {
-        &self.refusal
+        &self.0.refusal
     }
 
     /// What was refused.
     pub fn action(&self) -> Action {
-        self.action
+        self.0.action
     }
 
     /// The name of the resource that was refused.
     pub fn resource_arn(&self) -> &str {
-        &self.resource
+        &self.0.resource
+    }
+}
+
+/// Lets the caller use `resource` when policies and grants say so.
+///
+/// # Errors
+/// [`Denied`], with the trace of the decision for the operator.
+pub fn authorize<R: Protected>(
+    request: &Request<'_>,
+    policies: &Policies<'_>,
+    resource: R,
+) -> Result<Authorized<R>, Denied> {
+    authorize_question(request, policies, resource, Question::Use)
+}
+
+/// Lets the caller retire `grant`, which belongs to the key `resource`, when the grant says so (behaviours 6.6).
+///
+/// # Errors
+/// [`Denied`], with the trace of the decision for the operator.
+pub fn authorize_retirement<R: Protected>(
+    request: &Request<'_>,
+    policies: &Policies<'_>,
+    grant: &Grant,
+    resource: R,
+) -> Result<Authorized<R>, Denied> {
+    authorize_question(request, policies, resource, Question::Retire(grant))
+}
+
+fn authorize_question<R: Protected>(
+    request: &Request<'_>,
+    policies: &Policies<'_>,
+    resource: R,
+    question: Question<'_>,
+) -> Result<Authorized<R>, Denied> {
+    let (owner, arn) = (resource.owner(), arn_of(&resource));
+    match decide::judge(request, policies, owner, &arn, question, None) {
+        allow @ Decision::Allow(_) => Ok(Authorized::new(resource, request.action, allow)),
+        Decision::Deny(mut refusal) => {
+            // Refusals are rare, so the trace is made by judging again rather than kept in case.
+            decide::judge(request, policies, owner, &arn, question, Some(&mut refusal.trace));
+            Err(Denied::new(request.caller, request.action, &arn, *refusal))
+        }
+    }
+}
+
+/// The name that policies match.
+fn arn_of(resource: &dyn Protected) -> String {
+    let mut arn = String::with_capacity(96);
+    match resource.write_arn(&mut arn) {
+        Ok(()) => arn,
+        // Writing to a `String` cannot fail, so the resource could not name itself. Nothing matches the empty name but `*`.
+        Err(fmt::Error) => String::new(),
     }
 }
 
@@ -216,7 +280,7 @@ pub fn authorize_same_account<R: Protected>(
     if caller.account() == Some(resource.owner()) {
         return Ok(Authorized::new(resource, action, Decision::Allow(Allowed::OwnAccount)));
     }
-    Err(Denied::new(caller, action, &resource, Refusal::Stranger))
+    Err(Denied::new(caller, action, &arn_of(&resource), Refusal::stranger()))
 }
 
 #[cfg(test)]
