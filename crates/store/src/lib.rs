@@ -16,11 +16,12 @@
 //! bound to its key, so the caller has to know the key before the store does; who wants a log puts records under ascending keys.
 
 mod batch;
+pub mod encode;
 mod error;
 #[cfg(any(test, feature = "testing"))]
 pub mod faulty;
 mod memory;
-pub mod sqlite;
+mod sqlite;
 #[cfg(any(test, feature = "testing"))]
 pub mod suite;
 mod tables;
