@@ -1,0 +1,188 @@
+//! The vault: makes material, opens it for those who may, and seals the service's records.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use quick_cache::sync::Cache;
+use strongroom_authz::proof::Authorized;
+use strongroom_core::arn::KeyArn;
+use strongroom_core::generated::KeySpec;
+use strongroom_core::ids::{AccountId, KeyMaterialId};
+use strongroom_core::key::{KeyMaterial, KeyRecord, Wrapped};
+use strongroom_core::secret::{SecretArray, SecretBytes};
+use strongroom_core::world::{Rng, Timestamp};
+use strongroom_crypto::material::Material;
+
+use crate::handle::{Handle, material_id, suite_of};
+use crate::hierarchy::{AccountKey, RootKey};
+use crate::seal::{SealError, SealProvider};
+use crate::sealed::StorageKey;
+use crate::{Error, RecordName};
+
+/// Open handles kept at most; an evicted one is wiped at once and opened again at its next use.
+const OPEN_HANDLES_MAX: usize = 16_384;
+
+/// The version that storage and account keys have until they are rotated.
+const FIRST_VERSION: u32 = 1;
+
+/// The unsealed root of trust.
+pub struct Vault {
+    root: RootKey,
+    storage: StorageKey,
+    accounts: ArcSwap<HashMap<AccountId, Arc<AccountKey>>>,
+    handles: Cache<(KeyArn, KeyMaterialId), Arc<Handle>>,
+}
+
+/// What the service keeps of a new vault, outside the sealed tables.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Genesis {
+    /// The root key under its seal.
+    pub sealed_root: Vec<u8>,
+    /// The storage key under the root key.
+    pub storage_key: Wrapped,
+}
+
+impl Vault {
+    /// Makes a new root key and storage key.
+    ///
+    /// # Errors
+    /// When the seal or the random number generator fails.
+    pub fn create(seal: &dyn SealProvider, rng: &dyn Rng) -> Result<(Self, Genesis), SealError> {
+        let root_key = SecretArray::init(|key| rng.fill(key))?;
+        let sealed_root = seal.seal(&root_key, rng)?;
+        let root = RootKey::new(&root_key);
+        let storage_key = root.new_storage_key(rng).map_err(|_| SealError::WrongKey)?;
+        let genesis = Genesis { sealed_root, storage_key };
+        let vault = Self::with_root(root, &genesis.storage_key)?;
+        Ok((vault, genesis))
+    }
+
+    /// Opens the vault that [`Vault::create`] made.
+    ///
+    /// # Errors
+    /// [`SealError::WrongKey`] for another key or changed bytes, and what the provider says.
+    pub fn unseal(seal: &dyn SealProvider, genesis: &Genesis) -> Result<Self, SealError> {
+        Self::with_root(RootKey::new(&seal.unseal(&genesis.sealed_root)?), &genesis.storage_key)
+    }
+
+    fn with_root(root: RootKey, storage_key: &Wrapped) -> Result<Self, SealError> {
+        let storage = root.storage_key(storage_key).map_err(|_| SealError::WrongKey)?;
+        Ok(Self {
+            root,
+            storage: StorageKey::new(FIRST_VERSION, &storage),
+            accounts: ArcSwap::default(),
+            handles: Cache::new(OPEN_HANDLES_MAX),
+        })
+    }
+
+    /// Seals a record for its place in the store.
+    ///
+    /// # Errors
+    /// [`Error::NoEntropy`].
+    pub fn seal_record(&self, name: RecordName<'_>, plaintext: &[u8], rng: &dyn Rng) -> Result<Vec<u8>, Error> {
+        self.storage.seal(name, plaintext, rng)
+    }
+
+    /// Opens a record of the store.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] when it was changed, moved, or sealed by another service.
+    pub fn open_record(&self, name: RecordName<'_>, sealed: &[u8]) -> Result<SecretBytes, Error> {
+        self.storage.open(name, sealed)
+    }
+
+    /// A new wrapping key for `account`, to be stored and then brought back with [`Vault::load_account_key`].
+    ///
+    /// # Errors
+    /// [`Error::NoEntropy`].
+    pub fn new_account_key(&self, account: AccountId, rng: &dyn Rng) -> Result<Wrapped, Error> {
+        self.root.new_account_key(account, rng)
+    }
+
+    /// Whether the wrapping key of `account` is open.
+    pub fn has_account_key(&self, account: AccountId) -> bool {
+        self.accounts.load().contains_key(&account)
+    }
+
+    /// Opens the stored wrapping key of `account`.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`].
+    pub fn load_account_key(&self, account: AccountId, wrapped: &Wrapped) -> Result<(), Error> {
+        let key = Arc::new(self.root.account_key(account, FIRST_VERSION, wrapped)?);
+        self.accounts.rcu(|accounts| {
+            let mut accounts = HashMap::clone(accounts);
+            accounts.insert(account, Arc::clone(&key));
+            accounts
+        });
+        Ok(())
+    }
+
+    /// Makes material for the key of `spec` that will live at `arn`. Slow for RSA: see [`strongroom_crypto::cost`].
+    ///
+    /// # Errors
+    /// [`Error::AccountKeyNotLoaded`], [`Error::NoEntropy`], [`Error::Crypto`].
+    pub fn new_material(
+        &self,
+        arn: &KeyArn,
+        spec: KeySpec,
+        now: Timestamp,
+        rng: &dyn Rng,
+    ) -> Result<KeyMaterial, Error> {
+        let material = Material::generate(spec, suite_of(arn), rng)?;
+        self.wrap_material(arn, spec, &material.to_stored()?, now, rng)
+    }
+
+    fn wrap_material(
+        &self,
+        arn: &KeyArn,
+        spec: KeySpec,
+        stored: &SecretBytes,
+        now: Timestamp,
+        rng: &dyn Rng,
+    ) -> Result<KeyMaterial, Error> {
+        let id = material_id(arn, stored);
+        let wrapped = self.account_key(arn.account)?.wrap_material(arn, id, spec, stored, rng)?;
+        Ok(KeyMaterial { id, creation_date: now, wrapped })
+    }
+
+    /// Opens one material of a key that the caller may use.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchMaterial`], [`Error::AccountKeyNotLoaded`] (bring it and ask again), [`Error::Damaged`].
+    pub fn open(&self, key: &Authorized<Arc<KeyRecord>>, id: KeyMaterialId) -> Result<Arc<Handle>, Error> {
+        let record = key.resource();
+        let material = record.material(id).ok_or(Error::NoSuchMaterial)?;
+        let name = (record.arn, id);
+        if let Some(handle) = self.handles.get(&name) {
+            return Ok(handle);
+        }
+        let account_key = self.account_key(record.arn.account)?;
+        if account_key.version() != material.wrapped.wrapping_key_version {
+            return Err(Error::Damaged);
+        }
+        let stored = account_key.unwrap_material(&record.arn, id, record.spec, &material.wrapped)?;
+        let material = Material::from_stored(record.spec, &stored).map_err(|_| Error::Damaged)?;
+        let handle = Arc::new(Handle::new(record.arn, id, material));
+        self.handles.insert(name, Arc::clone(&handle));
+        Ok(handle)
+    }
+
+    /// Wipes the open material of a key that was destroyed.
+    pub fn forget(&self, record: &KeyRecord) {
+        for material in &record.materials {
+            self.handles.remove(&(record.arn, material.id));
+        }
+    }
+
+    fn account_key(&self, account: AccountId) -> Result<Arc<AccountKey>, Error> {
+        self.accounts.load().get(&account).cloned().ok_or(Error::AccountKeyNotLoaded)
+    }
+}
+
+impl std::fmt::Debug for Vault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Vault(..)")
+    }
+}
