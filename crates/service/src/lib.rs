@@ -1,1 +1,30 @@
-//! strongroom-service.
+//! The key management service itself: from an authenticated request to its answer.
+//!
+//! # Invariants
+//! - Authentication, authorization, validation and the audit record happen in the frame; an operation cannot leave them out.
+//! - Key material is used through the vault's handles, which want the proof of authorization.
+//!
+//! # Not here
+//! Sockets, HTTP framing, TLS, the environment, configuration files: `server`. Algorithms: `crypto`. The policy language: `authz`.
+
+mod audit;
+mod data_keys;
+mod error;
+mod frame;
+mod gate;
+mod identity;
+mod key_pairs;
+mod keys;
+mod macs;
+mod markers;
+mod node;
+mod opening;
+mod ops;
+mod paging;
+mod sealing;
+mod signing;
+mod slow;
+
+pub use gate::{Refusal, Reply, Request, TlsDetails};
+pub use identity::{AccessKeyConfig, AccountConfig, IdentityConfig, IdentityError};
+pub use node::{Limits, Mode, Node, Parts, StartError};

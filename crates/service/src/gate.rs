@@ -1,0 +1,163 @@
+//! The gate: from the parts of an HTTP request to an authenticated call, and from any outcome to a reply.
+//!
+//! Order (behaviours 1.8, 1.10): target, then signature, then everything that reads the body.
+//!
+//! # Invariants
+//! - Every reply is JSON or empty, and has a request id.
+//! - A reply never tells an internal detail.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use http::HeaderMap;
+use strongroom_authz::caller::Caller;
+use strongroom_core::ids::{AccountId, Region, RequestId};
+use strongroom_core::world::Timestamp;
+use strongroom_crypto::digest;
+use strongroom_wire::kms::{ErrorCode, Fault};
+use strongroom_wire::sigv4::{self, AuthError, Policy, RequestHead};
+use strongroom_wire::target::{self, CONTENT_TYPE_JSON};
+
+use crate::error::OpError;
+use crate::frame::Call;
+use crate::node::Node;
+use crate::ops;
+
+/// The parts of an HTTP request, read whole and within the server's limits.
+#[derive(Debug)]
+pub struct Request<'a> {
+    /// `POST`, if it is meant for us.
+    pub method: &'a str,
+    /// `/`, if it is meant for us.
+    pub path: &'a str,
+    /// What follows `?`.
+    pub query: Option<&'a str>,
+    /// All headers; `host` is filled from `:authority` under HTTP/2.
+    pub headers: &'a HeaderMap,
+    /// The whole body.
+    pub body: &'a [u8],
+    /// Who is at the other end of the connection.
+    pub peer: IpAddr,
+    /// How the connection is protected, if it is.
+    pub tls: Option<&'a TlsDetails>,
+}
+
+/// What the audit record tells about TLS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsDetails {
+    /// `TLSv1.3`.
+    pub version: &'static str,
+    /// `TLS_AES_128_GCM_SHA256`.
+    pub cipher_suite: String,
+    /// `X25519MLKEM768`.
+    pub key_exchange: Option<String>,
+    /// The host that the client asked for.
+    pub host: Option<String>,
+}
+
+/// What goes back.
+pub struct Reply {
+    /// The HTTP status.
+    pub status: u16,
+    /// For `x-amzn-RequestId`.
+    pub request_id: RequestId,
+    /// For `Content-Type`.
+    pub content_type: &'static str,
+    /// JSON, or nothing. It may hold a plaintext: wipe it once it is sent.
+    pub body: Vec<u8>,
+}
+
+/// Why a request never came to its target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The body is longer than the limit.
+    BodyTooLarge,
+    /// The request line or the headers are longer than the limit.
+    HeadTooLarge,
+    /// It took too long.
+    Timeout,
+    /// Not HTTP as it should be.
+    BadRequest,
+    /// Too many connections or requests at once.
+    Overloaded,
+    /// The service failed.
+    Internal,
+}
+
+impl Node {
+    /// Answers one request.
+    pub async fn answer(&self, request: Request<'_>) -> Reply {
+        let Ok(request_id) = self.new_request_id() else {
+            return reply(RequestId::from_random([0; 16]), &Fault::silent(ErrorCode::KMSInternalException));
+        };
+        match self.try_answer(request_id, &request).await {
+            Ok(body) => Reply { status: 200, request_id, content_type: CONTENT_TYPE_JSON, body },
+            Err(fault) => reply(request_id, &fault),
+        }
+    }
+
+    /// The reply to what never became a request.
+    pub fn refuse(&self, refusal: Refusal) -> Reply {
+        let request_id = self.new_request_id().unwrap_or_else(|_| RequestId::from_random([0; 16]));
+        let code = match refusal {
+            Refusal::BodyTooLarge | Refusal::HeadTooLarge => ErrorCode::RequestEntityTooLargeException,
+            Refusal::BadRequest => ErrorCode::SerializationException,
+            Refusal::Timeout | Refusal::Overloaded => ErrorCode::ServiceUnavailable,
+            Refusal::Internal => ErrorCode::InternalFailure,
+        };
+        reply(request_id, &Fault::silent(code))
+    }
+
+    /// Ends the node: nothing is pending that a reply has not waited for, so there is nothing to finish.
+    pub async fn shut_down(&self) {}
+
+    fn new_request_id(&self) -> Result<RequestId, OpError> {
+        let mut random = [0; 16];
+        self.rng.fill(&mut random)?;
+        Ok(RequestId::from_random(random))
+    }
+
+    async fn try_answer(&self, request_id: RequestId, request: &Request<'_>) -> Result<Vec<u8>, Fault> {
+        let op = target::resolve(request.method, request.path, request.headers)?;
+        let now = self.clock.now();
+        let Signer { caller, account, region } = self.authenticate(request, now)?;
+        let call = Call { op, request_id, caller, account, region, now, body: request.body };
+        ops::dispatch(self, &call).await.map_err(|error| Fault::from(&error))
+    }
+
+    /// Checks the signature and finds out who made it.
+    fn authenticate(&self, request: &Request<'_>, now: Timestamp) -> Result<Signer, Fault> {
+        let head =
+            RequestHead { method: request.method, path: request.path, query: request.query, headers: request.headers };
+        let unverified = sigv4::parse(&head, now, &Policy::KMS)?;
+        let region = unverified.region();
+        let key = self.directory.find(unverified.access_key_id()).ok_or(AuthError::UnknownAccessKey)?;
+        // This service gives out no session tokens, so none is good.
+        if unverified.session_token().is_some() && key.secret().is_some() {
+            return Err(AuthError::InvalidSessionToken.into());
+        }
+        if let Some(secret) = key.secret() {
+            let signing_key = self.signing_keys.get(
+                unverified.access_key_id(),
+                secret,
+                unverified.date(),
+                region,
+                unverified.service(),
+            );
+            unverified.verify(&signing_key, &digest::sha256(request.body))?;
+        }
+        let caller = key.caller(region);
+        let account = caller.account().ok_or(AuthError::UnknownAccessKey)?;
+        Ok(Signer { caller, account, region })
+    }
+}
+
+struct Signer {
+    caller: Arc<Caller>,
+    account: AccountId,
+    region: Region,
+}
+
+fn reply(request_id: RequestId, fault: &Fault) -> Reply {
+    Reply { status: fault.code.status(), request_id, content_type: CONTENT_TYPE_JSON, body: fault.encode() }
+}

@@ -1,0 +1,432 @@
+//! Keys and aliases in memory, and the way to and from the store.
+//!
+//! A data-plane call finds its key here without a database and without a lock that a writer holds across I/O. A key is loaded
+//! when it is first named, so neither start-up nor memory grows with the number of keys.
+//!
+//! # Invariants
+//! - What is in memory is what was last committed: commits and loads of one record pass through the same gate, and the
+//!   record in memory is replaced before the gate opens.
+//! - After a commit whose outcome is unknown the record is forgotten, and read again when it is next named.
+//! - Records are sealed before they reach the store, and opened (so authenticated) before they are believed.
+
+use std::hash::{BuildHasher, Hash, RandomState};
+use std::sync::Arc;
+
+use quick_cache::sync::Cache;
+use strongroom_authz::proof::Authorized;
+use strongroom_core::arn::{AliasArn, KeyArn};
+use strongroom_core::ids::{AccountId, AliasName, KeyId, Region};
+use strongroom_core::key::{AliasRecord, KeyRecord};
+use strongroom_core::world::Rng;
+use strongroom_store::{Batch, Error as StoreError, Expect, Record, Store, Table, Version, encode};
+use strongroom_vault::{RecordName, Vault};
+use tokio::sync::{Mutex, MutexGuard};
+
+use crate::error::OpError;
+
+/// Keys kept in memory at most. About 2 KB each.
+const KEYS_MAX: usize = 65_536;
+/// Aliases kept in memory at most.
+const ALIASES_MAX: usize = 65_536;
+/// Gates, each for the records that hash to it.
+const GATES: usize = 256;
+/// How often a change is tried again after another node changed the record.
+const CHANGE_TRIES: usize = 8;
+
+/// A record and its version in the store.
+#[derive(Debug)]
+struct Kept<R> {
+    record: Arc<R>,
+    version: Version,
+}
+
+impl<R> Clone for Kept<R> {
+    fn clone(&self) -> Self {
+        Self { record: Arc::clone(&self.record), version: self.version }
+    }
+}
+
+/// The keys and aliases of all accounts and Regions.
+pub(crate) struct Keyring {
+    store: Arc<dyn Store>,
+    vault: Arc<Vault>,
+    rng: Arc<dyn Rng>,
+    keys: Cache<KeyArn, Kept<KeyRecord>>,
+    aliases: Cache<AliasArn, Kept<AliasRecord>>,
+    gates: Box<[Mutex<()>]>,
+    hasher: RandomState,
+}
+
+/// The prefix under which an account's records of a Region stand.
+fn place(account: AccountId, region: Region) -> String {
+    format!("{account}/{region}/")
+}
+
+fn key_name(arn: &KeyArn) -> Vec<u8> {
+    format!("{}/{}/{}", arn.account, arn.region, arn.key).into_bytes()
+}
+
+fn alias_name(arn: &AliasArn) -> Vec<u8> {
+    format!("{}/{}/{}", arn.account, arn.region, arn.alias).into_bytes()
+}
+
+/// Where an alias stands in the index by key.
+fn alias_by_key_name(alias: &AliasArn, key: KeyId) -> Vec<u8> {
+    format!("{}/{}/{key}/{}", alias.account, alias.region, alias.alias).into_bytes()
+}
+
+impl Keyring {
+    /// An empty memory over `store`.
+    pub(crate) fn new(store: Arc<dyn Store>, vault: Arc<Vault>, rng: Arc<dyn Rng>) -> Self {
+        Self {
+            store,
+            vault,
+            rng,
+            keys: Cache::new(KEYS_MAX),
+            aliases: Cache::new(ALIASES_MAX),
+            gates: (0..GATES).map(|_| Mutex::new(())).collect(),
+            hasher: RandomState::new(),
+        }
+    }
+
+    /// The key at `arn`.
+    ///
+    /// # Errors
+    /// When the store fails or the record is damaged.
+    pub(crate) async fn key(&self, arn: &KeyArn) -> Result<Option<Arc<KeyRecord>>, OpError> {
+        if let Some(kept) = self.keys.get(arn) {
+            return Ok(Some(kept.record));
+        }
+        let _gate = self.gate(arn).await;
+        Ok(self.load_key(arn).await?.map(|kept| kept.record))
+    }
+
+    /// The alias at `arn`.
+    ///
+    /// # Errors
+    /// When the store fails or the record is damaged.
+    pub(crate) async fn alias(&self, arn: &AliasArn) -> Result<Option<Arc<AliasRecord>>, OpError> {
+        if let Some(kept) = self.aliases.get(arn) {
+            return Ok(Some(kept.record));
+        }
+        let _gate = self.gate(arn).await;
+        Ok(self.load_alias(arn).await?.map(|kept| kept.record))
+    }
+
+    /// Stores a new key.
+    ///
+    /// # Errors
+    /// When the store fails; a key of this ARN cannot exist, its id being random.
+    pub(crate) async fn insert_key(&self, record: KeyRecord) -> Result<(), OpError> {
+        let _gate = self.gate(&record.arn).await;
+        let (batch, version) = self.put_key(Batch::new(), &record, Expect::Absent)?;
+        self.store.commit(batch).await?;
+        self.keys.insert(record.arn, Kept { record: Arc::new(record), version });
+        Ok(())
+    }
+
+    /// Changes a key that the caller may change. `change` sees the record as it is now and may refuse; it can be called again
+    /// when another node was quicker.
+    ///
+    /// # Errors
+    /// What `change` returns, and failures of the store.
+    pub(crate) async fn change_key<T>(
+        &self,
+        key: &Authorized<Arc<KeyRecord>>,
+        mut change: impl FnMut(&mut KeyRecord) -> Result<T, OpError>,
+    ) -> Result<T, OpError> {
+        let arn = key.resource().arn;
+        let _gate = self.gate(&arn).await;
+        for _ in 0..CHANGE_TRIES {
+            let kept = match self.keys.get(&arn) {
+                Some(kept) => kept,
+                None => self.load_key(&arn).await?.ok_or_else(|| no_such_key(&arn))?,
+            };
+            let mut record = KeyRecord::clone(&kept.record);
+            let outcome = change(&mut record)?;
+            if record == *kept.record {
+                return Ok(outcome);
+            }
+            let (batch, version) = self.put_key(Batch::new(), &record, Expect::At(kept.version))?;
+            match self.store.commit(batch).await {
+                Ok(()) => {
+                    self.keys.insert(arn, Kept { record: Arc::new(record), version });
+                    return Ok(outcome);
+                }
+                Err(StoreError::Conflict { .. }) => drop(self.keys.remove(&arn)),
+                Err(failed) => {
+                    self.keys.remove(&arn);
+                    return Err(failed.into());
+                }
+            }
+        }
+        Err(OpError::Throttled)
+    }
+
+    /// Stores a new alias of a key. `admit` sees the key as it is when the alias is written, and may refuse.
+    ///
+    /// # Errors
+    /// What `admit` returns, [`OpError::AliasExists`], and failures of the store.
+    pub(crate) async fn insert_alias(
+        &self,
+        record: AliasRecord,
+        admit: impl Fn(&KeyRecord) -> Result<(), OpError>,
+    ) -> Result<(), OpError> {
+        let _gate = self.gate(&record.arn).await;
+        let key = KeyArn { account: record.arn.account, region: record.arn.region, key: record.target };
+        for _ in 0..CHANGE_TRIES {
+            let kept_key = self.stored_key(&key).await?;
+            admit(&kept_key.record)?;
+            let (batch, version) = self.put_alias(Batch::new(), &record, Expect::Absent)?;
+            let batch = batch.check(Table::Keys, key_name(&key), Expect::At(kept_key.version));
+            match self.store.commit(self.put_alias_index(batch, &record)?).await {
+                Ok(()) => {
+                    self.aliases.insert(record.arn.clone(), Kept { record: Arc::new(record), version });
+                    return Ok(());
+                }
+                // The key was changed meanwhile: look at it again.
+                Err(StoreError::Conflict { table: Table::Keys, .. }) => {}
+                Err(StoreError::Conflict { .. }) => return Err(OpError::AliasExists(record.arn)),
+                Err(failed) => {
+                    self.aliases.remove(&record.arn);
+                    return Err(failed.into());
+                }
+            }
+        }
+        Err(OpError::Throttled)
+    }
+
+    /// Points an alias at another key. `change` sees it as it is now.
+    ///
+    /// # Errors
+    /// What `change` returns, [`OpError::NotFound`] when it is gone, and failures of the store.
+    pub(crate) async fn change_alias(
+        &self,
+        arn: &AliasArn,
+        change: impl Fn(&mut AliasRecord) -> Result<(), OpError>,
+    ) -> Result<(), OpError> {
+        let _gate = self.gate(arn).await;
+        for _ in 0..CHANGE_TRIES {
+            let kept = self.load_alias(arn).await?.ok_or_else(|| no_such_alias(arn))?;
+            let mut record = AliasRecord::clone(&kept.record);
+            change(&mut record)?;
+            let (mut batch, version) = self.put_alias(Batch::new(), &record, Expect::At(kept.version))?;
+            if record.target != kept.record.target {
+                let old = alias_by_key_name(arn, kept.record.target);
+                batch = self.put_alias_index(batch.delete(Table::AliasesByKey, old, Version::FIRST), &record)?;
+            }
+            match self.store.commit(batch).await {
+                Ok(()) => {
+                    self.aliases.insert(arn.clone(), Kept { record: Arc::new(record), version });
+                    return Ok(());
+                }
+                Err(StoreError::Conflict { .. }) => drop(self.aliases.remove(arn)),
+                Err(failed) => {
+                    self.aliases.remove(arn);
+                    return Err(failed.into());
+                }
+            }
+        }
+        Err(OpError::Throttled)
+    }
+
+    /// Deletes an alias.
+    ///
+    /// # Errors
+    /// [`OpError::NotFound`] when there is none, and failures of the store.
+    pub(crate) async fn delete_alias(&self, arn: &AliasArn) -> Result<(), OpError> {
+        let _gate = self.gate(arn).await;
+        for _ in 0..CHANGE_TRIES {
+            let kept = self.load_alias(arn).await?.ok_or_else(|| no_such_alias(arn))?;
+            let batch = Batch::new().delete(Table::Aliases, alias_name(arn), kept.version).delete(
+                Table::AliasesByKey,
+                alias_by_key_name(arn, kept.record.target),
+                Version::FIRST,
+            );
+            let outcome = self.store.commit(batch).await;
+            self.aliases.remove(arn);
+            match outcome {
+                Ok(()) => return Ok(()),
+                Err(StoreError::Conflict { .. }) => {}
+                Err(failed) => return Err(failed.into()),
+            }
+        }
+        Err(OpError::Throttled)
+    }
+
+    /// Ids of the keys of `account` in `region` after `after` (a store key), at most `limit`, in order.
+    ///
+    /// # Errors
+    /// When the store fails or holds a key name that is none.
+    pub(crate) async fn list_keys(
+        &self,
+        account: AccountId,
+        region: Region,
+        after: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Vec<(KeyArn, Vec<u8>)>, OpError> {
+        let prefix = place(account, region);
+        let records = self.store.scan(Table::Keys, prefix.as_bytes(), after, limit).await?;
+        let arn = |record: Record| {
+            let key = parse_tail::<KeyId>(&record.key, prefix.len())?;
+            Ok((KeyArn { account, region, key }, record.key))
+        };
+        records.into_iter().map(arn).collect()
+    }
+
+    /// Aliases of `account` in `region`, of one key when `key` is given, after `after` (a store key), at most `limit`, in order.
+    ///
+    /// # Errors
+    /// When the store fails or a record is damaged.
+    pub(crate) async fn list_aliases(
+        &self,
+        account: AccountId,
+        region: Region,
+        key: Option<KeyId>,
+        after: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Vec<(Arc<AliasRecord>, Vec<u8>)>, OpError> {
+        let place = place(account, region);
+        let (table, prefix) = match key {
+            None => (Table::Aliases, place),
+            Some(key) => (Table::AliasesByKey, format!("{place}{key}/")),
+        };
+        let mut aliases = Vec::new();
+        let mut after = after.map(<[u8]>::to_vec);
+        loop {
+            let wanted = limit - aliases.len();
+            let records = self.store.scan(table, prefix.as_bytes(), after.as_deref(), wanted).await?;
+            let ended = records.len() < wanted;
+            for record in records {
+                let arn = AliasArn { account, region, alias: parse_tail::<AliasName>(&record.key, prefix.len())? };
+                let alias = match key {
+                    None => Some(Arc::new(self.open_alias(arn, &record)?)),
+                    // The index names the alias; the alias itself may have moved on since the scan.
+                    Some(key) => self.alias(&arn).await?.filter(|alias| alias.target == key),
+                };
+                after = Some(record.key.clone());
+                aliases.extend(alias.map(|alias| (alias, record.key)));
+            }
+            if ended || aliases.len() == limit {
+                return Ok(aliases);
+            }
+        }
+    }
+
+    /// How many aliases point to `key`, counted up to `max`.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub(crate) async fn count_aliases_of(&self, key: &KeyArn, max: usize) -> Result<usize, OpError> {
+        let prefix = format!("{}{}/", place(key.account, key.region), key.key);
+        Ok(self.store.scan(Table::AliasesByKey, prefix.as_bytes(), None, max).await?.len())
+    }
+
+    /// Sees to it that the vault holds the wrapping key of `account`, making one at the account's first key.
+    ///
+    /// # Errors
+    /// When the store fails or the wrapping key is damaged.
+    pub(crate) async fn ensure_account_key(&self, account: AccountId) -> Result<(), OpError> {
+        if self.vault.has_account_key(account) {
+            return Ok(());
+        }
+        let _gate = self.gate(&account).await;
+        let name = format!("{account}/1").into_bytes();
+        for _ in 0..CHANGE_TRIES {
+            if let Some(record) = self.store.get(Table::AccountKeys, &name).await? {
+                let opened = self.open(Table::AccountKeys, &record)?;
+                let wrapped = encode::wrapped_from_bytes(opened.expose()).map_err(|_| OpError::BadRecord)?;
+                return Ok(self.vault.load_account_key(account, &wrapped)?);
+            }
+            let wrapped = self.vault.new_account_key(account, &*self.rng)?;
+            let form = encode::wrapped_to_bytes(&wrapped);
+            let batch = self.put(Batch::new(), Table::AccountKeys, &name, Expect::Absent, &form)?;
+            match self.store.commit(batch).await {
+                Ok(()) => return Ok(self.vault.load_account_key(account, &wrapped)?),
+                Err(StoreError::Conflict { .. }) => {}
+                Err(failed) => return Err(failed.into()),
+            }
+        }
+        Err(OpError::Throttled)
+    }
+
+    async fn gate<N: Hash>(&self, name: &N) -> MutexGuard<'_, ()> {
+        let hash = self.hasher.hash_one(name);
+        let at = usize::try_from(hash % GATES as u64).expect("below 256");
+        self.gates[at].lock().await
+    }
+
+    /// The key as it stands in the store, past the memory; needs no gate.
+    async fn stored_key(&self, arn: &KeyArn) -> Result<Kept<KeyRecord>, OpError> {
+        let record = self.store.get(Table::Keys, &key_name(arn)).await?.ok_or_else(|| no_such_key(arn))?;
+        self.open_key(arn, &record)
+    }
+
+    /// Reads the key into memory. The key's gate is held.
+    async fn load_key(&self, arn: &KeyArn) -> Result<Option<Kept<KeyRecord>>, OpError> {
+        let Some(record) = self.store.get(Table::Keys, &key_name(arn)).await? else { return Ok(None) };
+        let kept = self.open_key(arn, &record)?;
+        self.keys.insert(*arn, kept.clone());
+        Ok(Some(kept))
+    }
+
+    /// Reads the alias into memory. The alias's gate is held.
+    async fn load_alias(&self, arn: &AliasArn) -> Result<Option<Kept<AliasRecord>>, OpError> {
+        let Some(record) = self.store.get(Table::Aliases, &alias_name(arn)).await? else { return Ok(None) };
+        let kept = Kept { record: Arc::new(self.open_alias(arn.clone(), &record)?), version: record.version };
+        self.aliases.insert(arn.clone(), kept.clone());
+        Ok(Some(kept))
+    }
+
+    fn open_key(&self, arn: &KeyArn, record: &Record) -> Result<Kept<KeyRecord>, OpError> {
+        let opened = self.open(Table::Keys, record)?;
+        let key = encode::key_from_bytes(*arn, opened.expose()).map_err(|_| OpError::BadRecord)?;
+        Ok(Kept { record: Arc::new(key), version: record.version })
+    }
+
+    fn open_alias(&self, arn: AliasArn, record: &Record) -> Result<AliasRecord, OpError> {
+        let opened = self.open(Table::Aliases, record)?;
+        encode::alias_from_bytes(arn, opened.expose()).map_err(|_| OpError::BadRecord)
+    }
+
+    fn open(&self, table: Table, record: &Record) -> Result<strongroom_core::secret::SecretBytes, OpError> {
+        let name = RecordName { table: table.code(), key: &record.key, version: record.version.0 };
+        Ok(self.vault.open_record(name, &record.value)?)
+    }
+
+    fn put(&self, batch: Batch, table: Table, key: &[u8], expect: Expect, plain: &[u8]) -> Result<Batch, OpError> {
+        let name = RecordName { table: table.code(), key, version: expect.next_version().0 };
+        Ok(batch.put(table, key, expect, self.vault.seal_record(name, plain, &*self.rng)?))
+    }
+
+    fn put_key(&self, batch: Batch, record: &KeyRecord, expect: Expect) -> Result<(Batch, Version), OpError> {
+        let form = encode::key_to_bytes(record);
+        Ok((self.put(batch, Table::Keys, &key_name(&record.arn), expect, &form)?, expect.next_version()))
+    }
+
+    fn put_alias(&self, batch: Batch, record: &AliasRecord, expect: Expect) -> Result<(Batch, Version), OpError> {
+        let form = encode::alias_to_bytes(record);
+        Ok((self.put(batch, Table::Aliases, &alias_name(&record.arn), expect, &form)?, expect.next_version()))
+    }
+
+    fn put_alias_index(&self, batch: Batch, record: &AliasRecord) -> Result<Batch, OpError> {
+        let name = alias_by_key_name(&record.arn, record.target);
+        self.put(batch, Table::AliasesByKey, &name, Expect::Absent, &[])
+    }
+}
+
+/// What stands behind the prefix of a store key.
+fn parse_tail<T: std::str::FromStr>(key: &[u8], prefix_len: usize) -> Result<T, OpError> {
+    let tail = key.get(prefix_len..).and_then(|tail| std::str::from_utf8(tail).ok()).ok_or(OpError::BadRecord)?;
+    tail.parse().map_err(|_| OpError::BadRecord)
+}
+
+/// The text for a key that is not there.
+pub(crate) fn no_such_key(arn: &KeyArn) -> OpError {
+    OpError::NotFound(format!("Key '{arn}' does not exist"))
+}
+
+/// The text for an alias that is not there.
+pub(crate) fn no_such_alias(arn: &AliasArn) -> OpError {
+    OpError::NotFound(format!("Alias {arn} is not found."))
+}

@@ -1,0 +1,124 @@
+//! Opening a caller's ciphertext: what Decrypt and the source side of ReEncrypt do alike (behaviours 4.2).
+//!
+//! The key is found first, from the request or from the ciphertext, then authorized, then asked for its usage and state.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use strongroom_authz::action::Action;
+use strongroom_authz::proof::Authorized;
+use strongroom_core::arn::KeyArn;
+use strongroom_core::generated::{EncryptionAlgorithmSpec, KeySpec, KeyUsage};
+use strongroom_core::ids::KeyMaterialId;
+use strongroom_core::key::KeyRecord;
+use strongroom_core::secret::SecretBytes;
+use strongroom_crypto::cost::Work;
+use strongroom_vault::blob::Header;
+
+use crate::error::OpError;
+use crate::frame::Cx;
+use crate::keys::Forms;
+use crate::ops::crypto::{check_context, check_encryption_algorithm, context_bytes};
+
+/// What the caller sent.
+pub(crate) struct Source<'a> {
+    pub(crate) key_id: Option<&'a str>,
+    /// Absent when a dry run ignores it.
+    pub(crate) ciphertext: Option<&'a [u8]>,
+    pub(crate) context: Option<&'a BTreeMap<String, String>>,
+    pub(crate) algorithm: EncryptionAlgorithmSpec,
+    pub(crate) grant_tokens: Option<&'a [String]>,
+}
+
+/// The key that opens it, and what came out unless the ciphertext was to be ignored.
+pub(crate) struct Opening {
+    pub(crate) key: Arc<KeyRecord>,
+    pub(crate) opened: Option<Opened>,
+}
+
+/// A plaintext, and which material opened it.
+pub(crate) struct Opened {
+    pub(crate) plaintext: SecretBytes,
+    pub(crate) material_id: Option<KeyMaterialId>,
+}
+
+impl Opening {
+    /// Opens `source` for a caller who may do `action` with its key.
+    ///
+    /// # Errors
+    /// Those of the operation, in its order.
+    pub(crate) async fn of(cx: &Cx<'_>, action: &'static str, source: Source<'_>) -> Result<Self, OpError> {
+        let action = Action::kms(action);
+        if source.algorithm == EncryptionAlgorithmSpec::SymmetricDefault {
+            symmetric(cx, action, &source).await
+        } else {
+            asymmetric(cx, action, &source).await
+        }
+    }
+}
+
+async fn symmetric(cx: &Cx<'_>, action: Action, source: &Source<'_>) -> Result<Opening, OpError> {
+    let header = source.ciphertext.map(|blob| Header::parse(blob).map_err(|_| OpError::InvalidCiphertext));
+    let key = match (source.key_id, &header) {
+        (Some(key_id), _) => cx.authorize_key_for(action, key_id, Forms::All, source.grant_tokens).await?,
+        (None, Some(Ok(header))) => key_of(cx, action, header, source).await?,
+        (None, Some(Err(_)) | None) => return Err(OpError::InvalidCiphertext),
+    };
+    let header = header.transpose()?;
+    let record = key.resource();
+    if let Some(header) = &header
+        && (header.account, header.key) != (record.arn.account, record.arn.key)
+    {
+        return Err(OpError::IncorrectKey);
+    }
+    cx.check_usage(record, KeyUsage::EncryptDecrypt)?;
+    cx.check_state(record)?;
+    check_encryption_algorithm(record, source.algorithm)?;
+
+    let (Some(header), Some(blob)) = (header, source.ciphertext) else {
+        return Ok(Opening { key: Arc::clone(record), opened: None });
+    };
+    // A material that the key never had: the header was made up.
+    if record.spec != KeySpec::SymmetricDefault || record.material(header.material).is_none() {
+        return Err(OpError::InvalidCiphertext);
+    }
+    let handle = cx.open(&key, header.material).await?;
+    let plaintext = handle.open(&header, &context_bytes(source.context), blob)?;
+    let opened = Opened { plaintext, material_id: Some(header.material) };
+    Ok(Opening { key: key.into_resource(), opened: Some(opened) })
+}
+
+/// The key that the ciphertext names, in the Region of the request. Absent and forbidden are one answer.
+async fn key_of(
+    cx: &Cx<'_>,
+    action: Action,
+    header: &Header,
+    source: &Source<'_>,
+) -> Result<Authorized<Arc<KeyRecord>>, OpError> {
+    crate::keys::check_grant_tokens(source.grant_tokens)?;
+    let arn = KeyArn { account: header.account, region: cx.region, key: header.key };
+    let record = cx.keyring().key(&arn).await?.ok_or(OpError::CiphertextKeyOutOfReach)?;
+    cx.authorize_record(action, record).map_err(|_| OpError::CiphertextKeyOutOfReach)
+}
+
+/// An asymmetric ciphertext names no key, so the caller must.
+async fn asymmetric(cx: &Cx<'_>, action: Action, source: &Source<'_>) -> Result<Opening, OpError> {
+    let key_id = source
+        .key_id
+        .ok_or(OpError::invalid("A key ID is required when the ciphertext was encrypted under an asymmetric key."))?;
+    let key = cx.authorize_key_for(action, key_id, Forms::All, source.grant_tokens).await?;
+    let record = key.resource();
+    cx.check_usage(record, KeyUsage::EncryptDecrypt)?;
+    cx.check_state(record)?;
+    check_encryption_algorithm(record, source.algorithm)?;
+    check_context(source.algorithm, source.context)?;
+
+    let Some(ciphertext) = source.ciphertext else {
+        return Ok(Opening { key: key.into_resource(), opened: None });
+    };
+    let handle = cx.open_current(&key).await?;
+    let (algorithm, ciphertext) = (source.algorithm, ciphertext.to_vec());
+    let plaintext = cx.compute(handle.spec(), Work::Private, move || handle.decrypt(algorithm, &ciphertext)).await??;
+    let opened = Opened { plaintext, material_id: None };
+    Ok(Opening { key: key.into_resource(), opened: Some(opened) })
+}

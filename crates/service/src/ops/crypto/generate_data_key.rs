@@ -1,0 +1,34 @@
+//! `GenerateDataKey`: a key for use outside, in the clear and encrypted.
+
+use strongroom_core::generated::OpName;
+use strongroom_wire::kms;
+
+use super::{end_dry_run, refuse_recipient};
+use crate::data_keys::{data_key_bytes, generate, wrapping_key};
+use crate::error::OpError;
+use crate::frame::{Cx, Operation};
+
+pub(crate) struct GenerateDataKey;
+
+impl Operation for GenerateDataKey {
+    const NAME: OpName = OpName::GenerateDataKey;
+    type Input = kms::GenerateDataKeyInput;
+    type Output = kms::GenerateDataKeyOutput;
+
+    async fn run(cx: &Cx<'_>, input: Self::Input) -> Result<Self::Output, OpError> {
+        let bytes = data_key_bytes(input.key_spec, input.number_of_bytes)?;
+        refuse_recipient(input.recipient.as_ref())?;
+        let key = wrapping_key(cx, &input.key_id, input.grant_tokens.as_deref()).await?;
+        end_dry_run(input.dry_run)?;
+
+        let data_key = generate(cx, key, bytes, input.encryption_context.as_ref()).await?;
+        Ok(kms::GenerateDataKeyOutput {
+            ciphertext_blob: Some(data_key.ciphertext),
+            // The data key is made for the caller to use.
+            plaintext: Some(data_key.plaintext.into_reply()),
+            key_id: Some(data_key.key.arn.to_string()),
+            key_material_id: data_key.material_id,
+            ciphertext_for_recipient: None,
+        })
+    }
+}

@@ -1,0 +1,33 @@
+//! `CancelKeyDeletion`: ends the waiting period; the key is then disabled, whatever it was before.
+
+use strongroom_core::generated::{KeyState, OpName};
+use strongroom_core::state::{self, Admission};
+use strongroom_wire::kms;
+
+use crate::error::OpError;
+use crate::frame::{Cx, Operation};
+use crate::keys::Forms;
+
+pub(crate) struct CancelKeyDeletion;
+
+impl Operation for CancelKeyDeletion {
+    const NAME: OpName = OpName::CancelKeyDeletion;
+    type Input = kms::CancelKeyDeletionInput;
+    type Output = kms::CancelKeyDeletionOutput;
+
+    async fn run(cx: &Cx<'_>, input: Self::Input) -> Result<Self::Output, OpError> {
+        let key = cx.authorize_key(&input.key_id, Forms::KeyOnly, None).await?;
+        cx.keyring()
+            .change_key(&key, |record| {
+                // The text is that of the operation here, not that of the state.
+                if state::admit(cx.op, record.state) != Admission::Admit {
+                    return Err(OpError::NotPendingDeletion(record.arn));
+                }
+                record.state = KeyState::Disabled;
+                record.deletion_date = None;
+                Ok(())
+            })
+            .await?;
+        Ok(kms::CancelKeyDeletionOutput { key_id: Some(key.resource().arn.to_string()) })
+    }
+}

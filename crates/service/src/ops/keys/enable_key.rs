@@ -1,0 +1,28 @@
+//! `EnableKey`: makes a key `Enabled`; one that is already stays so.
+
+use strongroom_core::generated::{KeyState, OpName};
+use strongroom_wire::kms;
+
+use crate::error::OpError;
+use crate::frame::{Cx, Operation};
+use crate::keys::Forms;
+
+pub(crate) struct EnableKey;
+
+impl Operation for EnableKey {
+    const NAME: OpName = OpName::EnableKey;
+    type Input = kms::EnableKeyInput;
+    type Output = kms::EnableKeyOutput;
+
+    async fn run(cx: &Cx<'_>, input: Self::Input) -> Result<Self::Output, OpError> {
+        let key = cx.authorize_key(&input.key_id, Forms::KeyOnly, None).await?;
+        cx.keyring()
+            .change_key(&key, |record| {
+                cx.check_state(record)?;
+                record.state = KeyState::Enabled;
+                Ok(())
+            })
+            .await?;
+        Ok(kms::EnableKeyOutput {})
+    }
+}

@@ -1,0 +1,45 @@
+//! `ScheduleKeyDeletion`: begins the waiting period of 7 to 30 days.
+
+use strongroom_core::generated::{KeyState, OpName};
+use strongroom_wire::kms;
+
+use crate::error::OpError;
+use crate::frame::{Cx, Operation};
+use crate::keys::{Forms, KeyName};
+
+/// AWS's documented bounds, within those of the shape (behaviours 4.1).
+const WINDOW_DAYS: std::ops::RangeInclusive<i32> = 7..=30;
+const DEFAULT_WINDOW_DAYS: i32 = 30;
+
+pub(crate) struct ScheduleKeyDeletion;
+
+impl Operation for ScheduleKeyDeletion {
+    const NAME: OpName = OpName::ScheduleKeyDeletion;
+    type Input = kms::ScheduleKeyDeletionInput;
+    type Output = kms::ScheduleKeyDeletionOutput;
+
+    async fn run(cx: &Cx<'_>, input: Self::Input) -> Result<Self::Output, OpError> {
+        let window_days = input.pending_window_in_days.unwrap_or(DEFAULT_WINDOW_DAYS);
+        KeyName::refuse_alias(&input.key_id)?;
+        if !WINDOW_DAYS.contains(&window_days) {
+            return Err(OpError::invalid("PendingWindowInDays must be between 7 and 30 days."));
+        }
+        let key = cx.authorize_key(&input.key_id, Forms::KeyOnly, None).await?;
+
+        let deletion_date = cx.now.plus_days(i64::from(window_days));
+        cx.keyring()
+            .change_key(&key, |record| {
+                cx.check_state(record)?;
+                record.state = KeyState::PendingDeletion;
+                record.deletion_date = Some(deletion_date);
+                Ok(())
+            })
+            .await?;
+        Ok(kms::ScheduleKeyDeletionOutput {
+            key_id: Some(key.resource().arn.to_string()),
+            deletion_date: Some(deletion_date),
+            key_state: Some(KeyState::PendingDeletion),
+            pending_window_in_days: Some(window_days),
+        })
+    }
+}

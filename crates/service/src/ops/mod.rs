@@ -1,0 +1,77 @@
+//! The registry: one exhaustive match from the operation's name to its code.
+
+mod alias;
+pub(crate) mod crypto;
+mod keys;
+
+use strongroom_core::generated::OpName;
+use strongroom_wire::kms;
+
+use crate::error::OpError;
+use crate::frame::{Call, serve, serve_unsupported};
+use crate::node::Node;
+
+/// Runs the call. A 57th operation does not compile until it stands here.
+pub(crate) async fn dispatch(node: &Node, call: &Call<'_>) -> Result<Vec<u8>, OpError> {
+    match call.op {
+        OpName::CancelKeyDeletion => serve::<keys::CancelKeyDeletion>(node, call).await,
+        OpName::CreateAlias => serve::<alias::CreateAlias>(node, call).await,
+        OpName::CreateKey => serve::<keys::CreateKey>(node, call).await,
+        OpName::Decrypt => serve::<crypto::Decrypt>(node, call).await,
+        OpName::Decapsulate => serve::<crypto::Decapsulate>(node, call).await,
+        OpName::DeriveSharedSecret => serve::<crypto::DeriveSharedSecret>(node, call).await,
+        OpName::Encapsulate => serve::<crypto::Encapsulate>(node, call).await,
+        OpName::GenerateMac => serve::<crypto::GenerateMac>(node, call).await,
+        OpName::Sign => serve::<crypto::Sign>(node, call).await,
+        OpName::Verify => serve::<crypto::Verify>(node, call).await,
+        OpName::VerifyMac => serve::<crypto::VerifyMac>(node, call).await,
+        OpName::DeleteAlias => serve::<alias::DeleteAlias>(node, call).await,
+        OpName::DescribeKey => serve::<keys::DescribeKey>(node, call).await,
+        OpName::DisableKey => serve::<keys::DisableKey>(node, call).await,
+        OpName::EnableKey => serve::<keys::EnableKey>(node, call).await,
+        OpName::Encrypt => serve::<crypto::Encrypt>(node, call).await,
+        OpName::GenerateDataKey => serve::<crypto::GenerateDataKey>(node, call).await,
+        OpName::GenerateDataKeyPair => serve::<crypto::GenerateDataKeyPair>(node, call).await,
+        OpName::GenerateDataKeyPairWithoutPlaintext => {
+            serve::<crypto::GenerateDataKeyPairWithoutPlaintext>(node, call).await
+        }
+        OpName::GenerateDataKeyWithoutPlaintext => serve::<crypto::GenerateDataKeyWithoutPlaintext>(node, call).await,
+        OpName::GenerateRandom => serve::<crypto::GenerateRandom>(node, call).await,
+        OpName::GetPublicKey => serve::<crypto::GetPublicKey>(node, call).await,
+        OpName::ListAliases => serve::<alias::ListAliases>(node, call).await,
+        OpName::ListKeys => serve::<keys::ListKeys>(node, call).await,
+        OpName::ReEncrypt => serve::<crypto::ReEncrypt>(node, call).await,
+        OpName::ScheduleKeyDeletion => serve::<keys::ScheduleKeyDeletion>(node, call).await,
+        OpName::UpdateAlias => serve::<alias::UpdateAlias>(node, call).await,
+        OpName::UpdateKeyDescription => serve::<keys::UpdateKeyDescription>(node, call).await,
+
+        OpName::ConnectCustomKeyStore => serve_unsupported::<kms::ConnectCustomKeyStoreInput>(node, call),
+        OpName::CreateCustomKeyStore => serve_unsupported::<kms::CreateCustomKeyStoreInput>(node, call),
+        OpName::CreateGrant => serve_unsupported::<kms::CreateGrantInput>(node, call),
+        OpName::DeleteCustomKeyStore => serve_unsupported::<kms::DeleteCustomKeyStoreInput>(node, call),
+        OpName::DeleteImportedKeyMaterial => serve_unsupported::<kms::DeleteImportedKeyMaterialInput>(node, call),
+        OpName::DescribeCustomKeyStores => serve_unsupported::<kms::DescribeCustomKeyStoresInput>(node, call),
+        OpName::DisableKeyRotation => serve_unsupported::<kms::DisableKeyRotationInput>(node, call),
+        OpName::DisconnectCustomKeyStore => serve_unsupported::<kms::DisconnectCustomKeyStoreInput>(node, call),
+        OpName::EnableKeyRotation => serve_unsupported::<kms::EnableKeyRotationInput>(node, call),
+        OpName::GetKeyLastUsage => serve_unsupported::<kms::GetKeyLastUsageInput>(node, call),
+        OpName::GetKeyPolicy => serve_unsupported::<kms::GetKeyPolicyInput>(node, call),
+        OpName::GetKeyRotationStatus => serve_unsupported::<kms::GetKeyRotationStatusInput>(node, call),
+        OpName::GetParametersForImport => serve_unsupported::<kms::GetParametersForImportInput>(node, call),
+        OpName::ImportKeyMaterial => serve_unsupported::<kms::ImportKeyMaterialInput>(node, call),
+        OpName::ListGrants => serve_unsupported::<kms::ListGrantsInput>(node, call),
+        OpName::ListKeyPolicies => serve_unsupported::<kms::ListKeyPoliciesInput>(node, call),
+        OpName::ListKeyRotations => serve_unsupported::<kms::ListKeyRotationsInput>(node, call),
+        OpName::ListResourceTags => serve_unsupported::<kms::ListResourceTagsInput>(node, call),
+        OpName::ListRetirableGrants => serve_unsupported::<kms::ListRetirableGrantsInput>(node, call),
+        OpName::PutKeyPolicy => serve_unsupported::<kms::PutKeyPolicyInput>(node, call),
+        OpName::ReplicateKey => serve_unsupported::<kms::ReplicateKeyInput>(node, call),
+        OpName::RetireGrant => serve_unsupported::<kms::RetireGrantInput>(node, call),
+        OpName::RevokeGrant => serve_unsupported::<kms::RevokeGrantInput>(node, call),
+        OpName::RotateKeyOnDemand => serve_unsupported::<kms::RotateKeyOnDemandInput>(node, call),
+        OpName::TagResource => serve_unsupported::<kms::TagResourceInput>(node, call),
+        OpName::UntagResource => serve_unsupported::<kms::UntagResourceInput>(node, call),
+        OpName::UpdateCustomKeyStore => serve_unsupported::<kms::UpdateCustomKeyStoreInput>(node, call),
+        OpName::UpdatePrimaryRegion => serve_unsupported::<kms::UpdatePrimaryRegionInput>(node, call),
+    }
+}
