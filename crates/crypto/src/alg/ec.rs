@@ -205,8 +205,14 @@ impl PrivateKey {
         &self.public
     }
 
+    /// With the public key in it, always: the library would leave it out of a key that came without.
     pub(crate) fn to_pkcs8(&self) -> Result<SecretBytes, Error> {
-        Ok(SecretBytes::copy_from(self.pair.to_pkcs8v1().map_err(|_| Error::Failed)?.as_ref()))
+        let inner = encoding::ec_private_key(self.scalar()?.as_ref(), Some(self.pair.public_key().as_ref()));
+        Ok(SecretBytes::copy_from(&encoding::pkcs8(self.curve.key_algorithm(), &inner)))
+    }
+
+    fn scalar(&self) -> Result<EcPrivateKeyBin<'static>, Error> {
+        self.pair.private_key().as_be_bytes().map_err(|_| Error::Failed)
     }
 
     pub(crate) fn sign(&self, algorithm: SigningAlgorithmSpec, message: Message<'_>) -> Result<Vec<u8>, Error> {
@@ -229,10 +235,97 @@ impl PrivateKey {
             return Err(Error::Refused);
         }
         let key = get_or_try_init(&self.agreeing, || {
-            let scalar: EcPrivateKeyBin<'_> = self.pair.private_key().as_be_bytes().map_err(|_| Error::Failed)?;
-            agreement::PrivateKey::from_private_key(algorithm, scalar.as_ref()).map_err(|_| Error::Failed)
+            agreement::PrivateKey::from_private_key(algorithm, self.scalar()?.as_ref()).map_err(|_| Error::Failed)
         })?;
         let peer = agreement::UnparsedPublicKey::new(algorithm, point);
         agreement::agree(key, peer, Error::Refused, |secret| Ok(SecretBytes::copy_from(secret)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::hex;
+
+    const CURVES: [Curve; 4] = [Curve::P256, Curve::P384, Curve::P521, Curve::P256k1];
+
+    /// SEC 2: the order of each group.
+    fn order(curve: Curve) -> Vec<u8> {
+        hex(match curve {
+            Curve::P256 => "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551",
+            Curve::P384 => {
+                "ffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973"
+            }
+            Curve::P521 => {
+                "01fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffa\
+                 51868783bf2f966b7fcc0148f709a5d03bb5c9b8899c47aebb6fb71e91386409"
+            }
+            Curve::P256k1 => "fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141",
+        })
+    }
+
+    fn import(curve: Curve, scalar: &[u8], point: Option<&[u8]>) -> Result<PrivateKey, ImportError> {
+        let inner = encoding::ec_private_key(scalar, point);
+        PrivateKey::import(curve, &encoding::pkcs8(curve.key_algorithm(), &inner))
+    }
+
+    #[test]
+    fn scalars_are_in_range() {
+        for curve in CURVES {
+            let order = order(curve);
+            let bytes = curve.scalar_bytes();
+            let mut last = order.clone();
+            *last.last_mut().expect("not empty") -= 1;
+            let mut one = vec![0; bytes];
+            one[bytes - 1] = 1;
+            for good in [&one, &last] {
+                let key = import(curve, good, None).expect("in range");
+                assert_eq!(key.scalar().expect("encodes").as_ref(), good);
+            }
+            let mut above = order.clone();
+            *above.last_mut().expect("not empty") += 1;
+            let short = &one[1..];
+            let long = [&[0], one.as_slice()].concat();
+            for bad in [&vec![0; bytes], &order, &above, &vec![0xff; bytes], short, &long, &[]] {
+                assert!(import(curve, bad, None).is_err(), "{curve:?} {bad:02x?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_public_key_beside_the_private_one_must_fit() {
+        for curve in CURVES {
+            let (key, other) = (PrivateKey::generate(curve).expect("key"), PrivateKey::generate(curve).expect("key"));
+            let scalar = key.scalar().expect("encodes");
+            let point = key.pair.public_key().as_ref();
+            let compressed: EcPublicKeyCompressedBin<'_> = key.pair.public_key().as_be_bytes().expect("encodes");
+            for fitting in [None, Some(point), Some(compressed.as_ref())] {
+                let imported = import(curve, scalar.as_ref(), fitting).expect("fits");
+                assert_eq!(imported.to_pkcs8(), key.to_pkcs8(), "one stored form");
+            }
+            let foreign = other.pair.public_key().as_ref();
+            assert!(import(curve, scalar.as_ref(), Some(foreign)).is_err());
+            assert!(import(curve, scalar.as_ref(), Some(&[])).is_err());
+        }
+    }
+
+    /// Our encoding is the one that the library writes.
+    #[test]
+    fn the_stored_form_is_the_usual_one() {
+        for curve in CURVES {
+            let key = PrivateKey::generate(curve).expect("key");
+            assert_eq!(key.to_pkcs8().expect("encodes").expose(), key.pair.to_pkcs8v1().expect("encodes").as_ref());
+        }
+    }
+
+    #[test]
+    fn compressed_peers_are_the_same_peers() {
+        for curve in [Curve::P256, Curve::P384, Curve::P521] {
+            let (key, peer) = (PrivateKey::generate(curve).expect("key"), PrivateKey::generate(curve).expect("key"));
+            let compressed: EcPublicKeyCompressedBin<'_> = peer.pair.public_key().as_be_bytes().expect("encodes");
+            let compressed = encoding::spki(curve.key_algorithm(), compressed.as_ref());
+            assert_eq!(key.agree(&compressed), key.agree(peer.public.spki()));
+            assert!(key.agree(&compressed).is_ok());
+        }
     }
 }

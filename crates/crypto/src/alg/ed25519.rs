@@ -187,4 +187,40 @@ mod tests {
         assert_eq!(key.public.verify_prehash(twice, &signature), Ok(()));
         assert_eq!(key.public.verify_prehash(Sha512::new_with_prefix(b"message"), &signature), Err(Error::Refused));
     }
+
+    /// RFC 8032, 5.1.7: S is below the order L, or every signature had a twin. Both libraries must see to it.
+    #[test]
+    fn a_signature_has_no_twin() {
+        let order = hex("edd3f55c1a631258d69cf7a2def9de1400000000000000000000000000000010");
+        let key = PrivateKey::from_seed(SecretArray::from_slice(&[7; 32]).expect("32 bytes")).expect("a key");
+        let digest = [7; DIGEST_BYTES];
+        for (algorithm, message) in [
+            (SigningAlgorithmSpec::Ed25519Sha512, Message::Raw(b"message")),
+            (SigningAlgorithmSpec::Ed25519PhSha512, Message::Digest(&digest)),
+        ] {
+            let mut signature = key.sign(algorithm, message).expect("signs");
+            assert_eq!(key.public.verify(algorithm, message, &signature), Ok(()));
+            let mut carry = 0;
+            for (byte, add) in signature[32..].iter_mut().zip(&order) {
+                carry += u16::from(*byte) + u16::from(*add);
+                [*byte, _] = carry.to_le_bytes();
+                carry >>= 8;
+            }
+            assert_eq!(carry, 0, "still 32 bytes");
+            assert_eq!(key.public.verify(algorithm, message, &signature), Err(Error::Refused), "{algorithm}");
+        }
+    }
+
+    #[test]
+    fn a_public_key_beside_the_private_one_must_fit() {
+        let key = PrivateKey::from_seed(SecretArray::from_slice(&[7; 32]).expect("32 bytes")).expect("a key");
+        // RFC 5958, version 2: the public key follows as [1].
+        let version_2 = |point: &[u8]| {
+            let v1 = key.to_pkcs8();
+            [&[0x30, 0x51, 2, 1, 1], &v1.expose()[5..], &[0x81, 0x21, 0], point].concat()
+        };
+        let imported = PrivateKey::import(&version_2(&key.public.point)).expect("fits");
+        assert_eq!(imported.to_pkcs8(), key.to_pkcs8());
+        assert!(PrivateKey::import(&version_2(&[7; 32])).is_err());
+    }
 }

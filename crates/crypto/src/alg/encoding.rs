@@ -162,6 +162,24 @@ pub(crate) fn seed(seed: &[u8]) -> Zeroizing<Vec<u8>> {
     secret_tlv(CONTEXT_0, &[seed])
 }
 
+/// The form that holds the expanded key too.
+#[cfg(test)]
+pub(crate) fn seed_with(seed: &[u8], expanded: &[u8]) -> Zeroizing<Vec<u8>> {
+    secret_tlv(SEQUENCE, &[&octet_string(seed), &octet_string(expanded)])
+}
+
+/// An `RSAPrivateKey` of two factors from its eight numbers after the version, given without leading zeros.
+#[cfg(test)]
+pub(crate) fn rsa_private_key(version: u8, numbers: [&[u8]; 8]) -> Vec<u8> {
+    let numbers = numbers.map(|number| {
+        let sign: &[u8] = if number[0] & 0x80 == 0 { &[] } else { &[0] };
+        tlv(INTEGER, &[sign, number])
+    });
+    let version: &[u8] = &[INTEGER, 1, version];
+    let parts: Vec<&[u8]> = std::iter::once(version).chain(numbers.iter().map(Vec::as_slice)).collect();
+    tlv(SEQUENCE, &parts)
+}
+
 /// An `OCTET STRING` and nothing more (the private key of RFC 8410).
 pub(crate) fn octet_string_contents(der: &[u8]) -> Option<&[u8]> {
     Some(<&OctetStringRef>::from_der(der).ok()?.as_bytes())
@@ -266,10 +284,24 @@ mod tests {
         assert!(ec_private_key_parts(p256, &[plain.as_slice(), &[0]].concat()).is_none());
     }
 
+    /// AWS-LC would take curve parameters that are spelled out; whoever can choose a generator can forge (CVE-2020-0601).
+    #[test]
+    fn curves_have_names() {
+        let p256 = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
+        let spelled_out = tlv(SEQUENCE, &[&[INTEGER, 1, 1]]);
+        let algorithm = tlv(SEQUENCE, &[&tlv(OBJECT_IDENTIFIER, &[EC_PUBLIC_KEY.as_bytes()]), &spelled_out]);
+        let spki = tlv(SEQUENCE, &[&algorithm, &tlv(BIT_STRING, &[&[0], &[4; 65]])]);
+        assert_eq!(public_key_bits(Algorithm::on_curve(p256), &spki), None);
+        let pkcs8 = tlv(SEQUENCE, &[&[INTEGER, 1, 0], &algorithm, &octet_string(&[1])]);
+        assert!(private_key_parts(Algorithm::on_curve(p256), &pkcs8).is_none());
+        let implicit = Algorithm { oid: EC_PUBLIC_KEY, parameters: Parameters::Null };
+        assert!(private_key_parts(Algorithm::on_curve(p256), &super::pkcs8(implicit, &[1])).is_none());
+    }
+
     #[test]
     fn seeds() {
         assert_eq!(seed_and_expanded(&seed(&[7; 64])), Some((&[7_u8; 64][..], None)));
-        let both = tlv(SEQUENCE, &[&octet_string(&[1]), &octet_string(&[2, 3])]);
+        let both = seed_with(&[1], &[2, 3]);
         assert_eq!(seed_and_expanded(&both), Some((&[1_u8][..], Some(&[2_u8, 3][..]))));
         assert_eq!(seed_and_expanded(&octet_string(&[7; 64])), None);
         assert_eq!(seed_and_expanded(&[seed(&[7; 64]).as_slice(), &[0]].concat()), None);

@@ -252,3 +252,62 @@ impl MuSigner {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng::SystemRng;
+
+    const ALGORITHM: SigningAlgorithmSpec = SigningAlgorithmSpec::MlDsaShake256;
+
+    /// The two libraries are each other's witness: what one signs the other verifies, message against μ.
+    #[test]
+    fn message_and_mu_have_the_same_signatures() {
+        check::<MlDsa44>(Size::MlDsa44);
+        check::<MlDsa65>(Size::MlDsa65);
+        check::<MlDsa87>(Size::MlDsa87);
+
+        #[track_caller]
+        fn check<P: MlDsaParams>(size: Size) {
+            let key = PrivateKey::generate(size, &SystemRng).expect("generates");
+            let encoded = EncodedVerifyingKey::<P>::try_from(&*key.public.raw).expect("the right length");
+            let theirs = VerifyingKey::<P>::decode(&encoded);
+            let seed = key.seed.expose().into();
+            assert_eq!(ExpandedSigningKey::<P>::from_seed(seed).verifying_key(), theirs, "the same key from the seed");
+
+            for message in [&b"message"[..], &[0; 4096]] {
+                let hash = |shake: &mut _| {
+                    shake::Update::update(shake, message);
+                    Ok(())
+                };
+                let mu: [u8; 64] = theirs.compute_mu(hash, &[]).expect("the context is short").into();
+                let raw = key.sign(ALGORITHM, Message::Raw(message), &SystemRng).expect("signs");
+                assert_eq!(key.public.verify(ALGORITHM, Message::ExternalMu(&mu), &raw), Ok(()));
+                let external = key.sign(ALGORITHM, Message::ExternalMu(&mu), &SystemRng).expect("signs");
+                assert_eq!(key.public.verify(ALGORITHM, Message::Raw(message), &external), Ok(()));
+                assert_ne!(raw, external, "hedged");
+                assert_eq!(key.public.verify(ALGORITHM, Message::Raw(b"other"), &external), Err(Error::Refused));
+                assert_eq!(key.public.verify(ALGORITHM, Message::ExternalMu(&[0; 64]), &raw), Err(Error::Refused));
+            }
+        }
+    }
+
+    #[test]
+    fn a_key_with_its_expanded_form_must_fit() {
+        for size in [Size::MlDsa44, Size::MlDsa65, Size::MlDsa87] {
+            let key = PrivateKey::generate(size, &SystemRng).expect("generates");
+            let raw: PqdsaPrivateKeyRaw<'_> = key.pair.private_key().as_raw_bytes().expect("encodes");
+            let both = |expanded: &[u8]| {
+                encoding::pkcs8(size.key_algorithm(), &encoding::seed_with(key.seed.expose(), expanded))
+            };
+            assert!(PrivateKey::import(size, &both(raw.as_ref())).is_ok());
+            let mut other = raw.as_ref().to_vec();
+            other[100] ^= 1;
+            assert!(PrivateKey::import(size, &both(&other)).is_err());
+            assert!(PrivateKey::import(size, &both(&[])).is_err());
+            // Without the seed it cannot be stored.
+            let bare = encoding::pkcs8(size.key_algorithm(), &encoding::octet_string(raw.as_ref()));
+            assert!(PrivateKey::import(size, &bare).is_err());
+        }
+    }
+}

@@ -161,3 +161,62 @@ impl PrivateKey {
         Ok(SecretBytes::copy_from(secret.as_ref()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ml_kem::B32;
+    use ml_kem::kem::{Decapsulate, KeyInit};
+
+    use super::*;
+    use crate::rng::SystemRng;
+
+    /// The two libraries are each other's witness, for genuine ciphertexts and for others.
+    #[test]
+    fn the_libraries_agree() {
+        macro_rules! check {
+            ($size:expr, $theirs:ty) => {{
+                let key = PrivateKey::generate($size, &SystemRng).expect("generates");
+                let theirs = <$theirs>::new(&Seed::from(*key.seed.expose()));
+                let (mut ciphertext, secret) = key.public.encapsulate().expect("encapsulates");
+                let decapsulated = theirs.decapsulate_slice(&ciphertext).expect("the right length");
+                assert_eq!(decapsulated.as_slice(), secret.expose());
+
+                ciphertext[17] ^= 1;
+                let rejected = theirs.decapsulate_slice(&ciphertext).expect("the right length");
+                assert_eq!(rejected.as_slice(), key.decapsulate(&ciphertext).expect("the right length").expose());
+
+                let (ciphertext, secret) = theirs.encapsulation_key().encapsulate_deterministic(&B32::from([7; 32]));
+                assert_eq!(key.decapsulate(&ciphertext).expect("the right length").expose(), secret.as_slice());
+            }};
+        }
+        check!(Size::MlKem512, DecapsulationKey512);
+        check!(Size::MlKem768, DecapsulationKey768);
+        check!(Size::MlKem1024, DecapsulationKey1024);
+    }
+
+    /// FIPS 203, 7.2: coefficients of an encapsulation key are below q.
+    #[test]
+    fn an_encapsulation_key_out_of_range_is_not_used() {
+        for size in [Size::MlKem512, Size::MlKem768, Size::MlKem1024] {
+            let key = PrivateKey::generate(size, &SystemRng).expect("generates");
+            let mut spki = key.public.spki.to_vec();
+            spki[22..25].fill(0xff);
+            assert!(PublicKey::from_spki(size, &spki).and_then(|key| key.encapsulate().map(drop)).is_err(), "{size:?}");
+        }
+    }
+
+    #[test]
+    fn a_key_with_its_expanded_form_must_fit() {
+        for size in [Size::MlKem512, Size::MlKem768, Size::MlKem1024] {
+            let key = PrivateKey::generate(size, &SystemRng).expect("generates");
+            let expanded = expand(size, &key.seed).decapsulation_key;
+            let both = |expanded: &[u8]| {
+                encoding::pkcs8(size.key_algorithm(), &encoding::seed_with(key.seed.expose(), expanded))
+            };
+            assert!(PrivateKey::import(size, &both(&expanded)).is_ok());
+            let mut other = expanded.to_vec();
+            other[100] ^= 1;
+            assert!(PrivateKey::import(size, &both(&other)).is_err());
+        }
+    }
+}

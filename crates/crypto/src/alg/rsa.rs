@@ -286,8 +286,9 @@ fn check_strength(size: Size, numbers: &Numbers<'_>) -> Result<(), ImportError> 
     if !has_bits(numbers.modulus, size.modulus_bytes()) || !factors_balanced {
         return Err(ImportError::NotOfThisSpec);
     }
-    let exponent_sound = numbers.public_exponent.last().is_some_and(|low| low % 2 == 1)
-        && (numbers.public_exponent.len() > 3 || numbers.public_exponent >= &[1, 0, 1]);
+    // Without leading zeros, an odd number of three bytes is 65537 at least.
+    let exponent_sound =
+        numbers.public_exponent.len() >= 3 && numbers.public_exponent.last().is_some_and(|low| low % 2 == 1);
     // Wiener's attack finds a short private exponent.
     let private_exponent_long = numbers.private_exponent.len() > half_bytes;
     let [p, q] = numbers.factors;
@@ -317,4 +318,157 @@ fn both_prime(size: Size, p: &[u8], q: &[u8]) -> bool {
         Size::Rsa3072 => is_prime(Flavor::Any, &*Zeroizing::new(U1536::from_be_slice(factor))),
         Size::Rsa4096 => is_prime(Flavor::Any, &*Zeroizing::new(U2048::from_be_slice(factor))),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::LazyLock;
+
+    use sm2::elliptic_curve::bigint::{NonZero, Uint};
+
+    use super::*;
+
+    /// A sound key of 2048 bits, and its factors.
+    static SOUND: LazyLock<(PrivateKey, U1024, U1024)> = LazyLock::new(|| {
+        let key = PrivateKey::generate(Size::Rsa2048).expect("generates");
+        let pkcs8 = key.to_pkcs8().expect("encodes");
+        let parts = encoding::private_key_parts(RSA_ENCRYPTION, pkcs8.expose()).expect("our own");
+        let [p, q] = Numbers::parse(parts.private_key).expect("our own").factors.map(U1024::from_be_slice);
+        (key, p, q)
+    });
+
+    /// The key with these factors and this exponent, all its other numbers computed to fit.
+    fn rsa_private_key(version: u8, p: &U1024, q: &U1024, exponent: u32) -> Vec<u8> {
+        let modulus: U2048 = p.concatenating_mul(q);
+        let (p_1, q_1) = (p.wrapping_sub(&U1024::ONE), q.wrapping_sub(&U1024::ONE));
+        let phi: U2048 = p_1.concatenating_mul(&q_1);
+        let inverse = U2048::from_u32(exponent).invert_mod(&phi.to_nz().expect("not zero"));
+        let d = inverse.into_option().expect("the exponent is prime to phi");
+        let d_rem = |modulus: &U1024| -> U1024 { d.rem(&NonZero::new(*modulus).expect("not zero")) };
+        let q_inverse = q.rem(&NonZero::new(*p).expect("not zero")).invert_mod(&p.to_nz().expect("not zero"));
+        let numbers = [
+            bytes(&modulus),
+            bytes(&U1024::from_u32(exponent)),
+            bytes(&d),
+            bytes(p),
+            bytes(q),
+            bytes(&d_rem(&p_1)),
+            bytes(&d_rem(&q_1)),
+            bytes(&q_inverse.into_option().expect("the factors differ")),
+        ];
+        encoding::rsa_private_key(version, std::array::from_fn(|at| numbers[at].as_slice()))
+    }
+
+    /// Big-endian, without leading zeros.
+    fn bytes<const LIMBS: usize>(number: &Uint<LIMBS>) -> Vec<u8> {
+        let mut bytes: Vec<u8> = number.to_limbs().iter().flat_map(|limb| limb.0.to_le_bytes()).rev().collect();
+        let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
+        bytes.drain(..zeros);
+        bytes
+    }
+
+    fn import(der: &[u8]) -> Result<(), ImportError> {
+        PrivateKey::import(Size::Rsa2048, &encoding::pkcs8(RSA_ENCRYPTION, der)).map(drop)
+    }
+
+    /// The first prime from `from` on, in steps of two, that `wanted` likes.
+    fn prime_from(from: &U1024, wanted: impl Fn(&U1024) -> bool) -> U1024 {
+        let mut candidate = *from;
+        while !wanted(&candidate) || !is_prime(Flavor::Any, &candidate) {
+            candidate = candidate.wrapping_add(&U1024::from_u8(2));
+        }
+        candidate
+    }
+
+    fn rem(number: &U1024, by: u32) -> U1024 {
+        number.rem(&NonZero::new(U1024::from_u32(by)).expect("not zero"))
+    }
+
+    /// Whether 65537 has an inverse beside this factor.
+    fn takes_usual_exponent(factor: &U1024) -> bool {
+        rem(factor, 65_537) != U1024::ONE
+    }
+
+    #[test]
+    fn sound_keys_are_taken() {
+        let (_, p, q) = &*SOUND;
+        assert_eq!(import(&rsa_private_key(0, p, q, 65_537)), Ok(()));
+        assert_eq!(import(&rsa_private_key(0, q, p, 65_537)), Ok(()), "the smaller factor first");
+    }
+
+    #[test]
+    fn small_exponents_are_weak() {
+        let (_, p, q) = &*SOUND;
+        let two = U1024::from_u8(2);
+        let (p, q) = (prime_from(p, |p| rem(p, 3) == two), prime_from(q, |q| rem(q, 3) == two));
+        let der = rsa_private_key(0, &p, &q, 3);
+        assert_eq!(import(&der), Err(ImportError::Weak));
+        // The library alone would have taken it.
+        assert!(PrivateKey::from_stored(Size::Rsa2048, &encoding::pkcs8(RSA_ENCRYPTION, &der)).is_ok());
+    }
+
+    #[test]
+    fn close_factors_are_weak() {
+        let (_, p, _) = &*SOUND;
+        let q = prime_from(&p.wrapping_add(&U1024::from_u8(2)), takes_usual_exponent);
+        assert_eq!(import(&rsa_private_key(0, p, &q, 65_537)), Err(ImportError::Weak));
+    }
+
+    #[test]
+    fn factors_that_are_not_prime_are_weak() {
+        let (_, p, q) = &*SOUND;
+        // Odd, of the right size, and divisible by 3: the numbers fit one another, and the library would have taken them.
+        let mut composite = *p;
+        while rem(&composite, 3) != U1024::ZERO || !takes_usual_exponent(&composite) {
+            composite = composite.wrapping_add(&U1024::from_u8(2));
+        }
+        let der = rsa_private_key(0, &composite, q, 65_537);
+        assert_eq!(import(&der), Err(ImportError::Weak));
+        assert!(PrivateKey::from_stored(Size::Rsa2048, &encoding::pkcs8(RSA_ENCRYPTION, &der)).is_ok());
+    }
+
+    #[test]
+    fn unbalanced_and_many_factors_are_refused() {
+        let (_, p, q) = &*SOUND;
+        assert_eq!(import(&rsa_private_key(1, p, q, 65_537)), Err(ImportError::NotOfThisSpec));
+        let small = prime_from(&p.wrapping_shr(8).bitor(&U1024::ONE), takes_usual_exponent);
+        assert_eq!(import(&rsa_private_key(0, &small, q, 65_537)), Err(ImportError::NotOfThisSpec));
+    }
+
+    #[test]
+    fn numbers_that_contradict_each_other_are_refused() {
+        let (_, p, q) = &*SOUND;
+        let der = rsa_private_key(0, p, q, 65_537);
+        let mut accepted = 0;
+        // One flipped bit in every eleventh byte of the numbers.
+        for byte in (12..der.len()).step_by(11) {
+            let mut touched = der.clone();
+            touched[byte] ^= 0x10;
+            accepted += usize::from(import(&touched).is_ok());
+        }
+        assert_eq!(accepted, 0);
+    }
+
+    #[test]
+    fn public_keys_have_their_size() {
+        let spki = SOUND.0.public().spki();
+        assert!(PublicKey::from_spki(Size::Rsa2048, spki).is_ok());
+        assert_eq!(PublicKey::from_spki(Size::Rsa3072, spki).map(drop), Err(Error::Refused));
+    }
+
+    /// PSS with a salt of another length is refused, even if the signature is sound otherwise.
+    #[test]
+    fn the_salt_is_as_long_as_the_digest() {
+        use aws_lc_rs::signature::{RSA_PSS_SHA256, RsaPssSaltLength};
+        const WITH_20: RsaSignatureEncoding = RSA_PSS_SHA256.with_pss_salt_length(RsaPssSaltLength::Custom(20));
+        const WITH_32: RsaSignatureEncoding = RSA_PSS_SHA256.with_pss_salt_length(RsaPssSaltLength::Custom(32));
+        let key = &SOUND.0;
+        let verify = |encoding| {
+            let mut signature = vec![0; 256];
+            key.pair.sign(encoding, &SystemRandom::new(), b"message", &mut signature).expect("signs");
+            key.public().verify(SigningAlgorithmSpec::RsassaPssSha256, Message::Raw(b"message"), &signature)
+        };
+        assert_eq!(verify(&WITH_32), Ok(()));
+        assert_eq!(verify(&WITH_20), Err(Error::Refused));
+    }
 }

@@ -138,14 +138,18 @@ static BLANK: LazyLock<(SigningKey, DecryptingKey)> = LazyLock::new(|| {
 
 impl Drop for PrivateKey {
     fn drop(&mut self) {
+        self.blank();
+    }
+}
+
+impl PrivateKey {
+    fn blank(&mut self) {
         *self.signing = BLANK.0.clone();
         *self.decrypting = BLANK.1.clone();
         // As if somebody looked: a compiler must not leave the write out.
         black_box((&self.signing, &self.decrypting));
     }
-}
 
-impl PrivateKey {
     pub(crate) fn generate(rng: &dyn Rng) -> Result<Self, Error> {
         // One draw in 2^32 is not below the group's order, and none of 16 is in no lifetime.
         for _ in 0..16 {
@@ -228,5 +232,116 @@ impl PrivateKey {
         // The group has prime order, and neither factor is zero: the product is no point at infinity.
         let shared = ProjectivePoint::from(*peer.as_affine()) * *self.secret.to_nonzero_scalar();
         Ok(SecretBytes::from_vec(shared.to_affine().x().to_vec()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sm3::{Digest, Sm3};
+
+    use super::*;
+    use crate::rng::SystemRng;
+    use crate::testing::hex;
+
+    const SIGNING: SigningAlgorithmSpec = SigningAlgorithmSpec::Sm2Dsa;
+    const ENCRYPTION: EncryptionAlgorithmSpec = EncryptionAlgorithmSpec::Sm2Pke;
+
+    /// GB/T 32918.5, annex A: the key, and Z ‖ M hashed.
+    const SCALAR: &str = "3945208f7b2144b13f36e38ac6d39f95889393692860b51a42fb81ef4df7c5b8";
+    const E: &str = "f0b43e94ba45accaace692ed534382eb17e6ab5a19ce7b31f4486fdfc0d28640";
+    /// GB/T 32918.5, annex A: r and s.
+    const R: &str = "f5a03b0648d2c4630eeac513e1bb81a15944da3827d5b74143ac7eaceee720b3";
+    const S: &str = "b1b6aa29df212fd8763182bc0d421ca1bb9038fd1f7f42d4840b69c485bbc1aa";
+
+    fn published() -> PrivateKey {
+        PrivateKey::from_scalar(&hex(SCALAR).try_into().expect("32 bytes")).expect("in range")
+    }
+
+    #[test]
+    fn the_published_signature_verifies_as_message_and_as_digest() {
+        let der = hex(&format!("3046 022100{R} 022100{S}"));
+        let public = &published().public;
+        assert_eq!(public.verify(SIGNING, Message::Raw(b"message digest"), &der), Ok(()));
+        assert_eq!(public.verify(SIGNING, Message::Digest(&hex(E)), &der), Ok(()));
+        assert_eq!(public.verify(SIGNING, Message::Raw(b"message digesT"), &der), Err(Error::Refused));
+        let bare_digest = Sm3::digest(b"message digest");
+        assert_eq!(public.verify(SIGNING, Message::Digest(&bare_digest), &der), Err(Error::Refused));
+    }
+
+    #[test]
+    fn a_message_and_its_digest_with_z_have_the_same_signatures() {
+        let key = published();
+        let raw = key.sign(SIGNING, Message::Raw(b"message digest"), &SystemRng).expect("signs");
+        assert_eq!(key.public.verify(SIGNING, Message::Digest(&hex(E)), &raw), Ok(()));
+        let digest = key.sign(SIGNING, Message::Digest(&hex(E)), &SystemRng).expect("signs");
+        assert_eq!(key.public.verify(SIGNING, Message::Raw(b"message digest"), &digest), Ok(()));
+        assert_ne!(raw, digest, "hedged");
+    }
+
+    #[test]
+    fn signatures_are_strict_der() {
+        let public = &published().public;
+        let refused = |der: &str| {
+            let got = public.verify(SIGNING, Message::Raw(b"message digest"), &hex(der));
+            assert_eq!(got, Err(Error::Refused), "{der}");
+        };
+        refused(&format!("{R}{S}"));
+        refused(&format!("308146 022100{R} 022100{S}"));
+        refused(&format!("3047 02220000{R} 022100{S}"));
+        refused(&format!("3045 0220{R} 022100{S}"));
+        refused(&format!("3046 022100{R} 022100{S} 00"));
+        refused(&format!("3026 020100 022100{S}"));
+        refused(&format!("3026 022100{R} 020100"));
+        refused("3006 020101 020101");
+    }
+
+    #[test]
+    fn scalars_are_in_range() {
+        let order = hex("fffffffeffffffffffffffffffffffff7203df6b21c6052b53bbf40939d54123");
+        let import = |scalar: &[u8]| {
+            PrivateKey::import(&encoding::pkcs8(KEY_ALGORITHM, &encoding::ec_private_key(scalar, None))).map(drop)
+        };
+        let mut last = order.clone();
+        last[31] -= 1;
+        assert_eq!(import(&last), Ok(()));
+        for bad in [&order[..], &[0; 32], &[0xff; 32], &[1; 31], &[1; 33], &[]] {
+            assert_eq!(import(bad), Err(ImportError::NotOfThisSpec), "{bad:02x?}");
+        }
+    }
+
+    #[test]
+    fn a_public_key_beside_the_private_one_must_fit() {
+        let (key, other) = (published(), PrivateKey::generate(&SystemRng).expect("key"));
+        let import = |point: Option<&[u8]>| {
+            let inner = encoding::ec_private_key(&hex(SCALAR), point);
+            PrivateKey::import(&encoding::pkcs8(KEY_ALGORITHM, &inner))
+        };
+        let compressed = key.public.key.to_sec1_point(true);
+        for fitting in [None, Some(&*key.public.point), Some(compressed.as_bytes())] {
+            assert_eq!(import(fitting).expect("fits").to_pkcs8(), key.to_pkcs8(), "one stored form");
+        }
+        assert!(import(Some(&other.public.point)).is_err());
+    }
+
+    /// The library refuses C1 off the curve, and a ciphertext of nothing is none.
+    #[test]
+    fn ciphertexts_are_well_formed() {
+        let key = published();
+        let good = key.public.encrypt(ENCRYPTION, b"m", &SystemRng).expect("encrypts");
+        assert_eq!(key.decrypt(ENCRYPTION, &good).expect("ours").expose(), b"m");
+        let zero_point = format!("302a 020100 020100 0420{} 040100", "00".repeat(32));
+        let empty = format!("306d 022100{R} 022100{S} 0420{} 0400", "00".repeat(32));
+        for bad in [zero_point, empty] {
+            assert_eq!(key.decrypt(ENCRYPTION, &hex(&bad)).map(drop), Err(Error::Refused), "{bad}");
+        }
+    }
+
+    #[test]
+    fn dropped_keys_are_overwritten() {
+        let mut key = published();
+        assert_ne!(*key.signing, BLANK.0);
+        key.blank();
+        assert_eq!(*key.signing, BLANK.0);
+        assert_eq!(*key.decrypting, BLANK.1);
     }
 }
