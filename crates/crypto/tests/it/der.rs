@@ -4,10 +4,10 @@
 
 use strongroom_core::generated::KeySpec;
 
-const EC_PUBLIC_KEY: &str = "06072a8648ce3d0201";
+pub(crate) const EC_PUBLIC_KEY: &str = "06072a8648ce3d0201";
 
 /// The curve of `spec` as a DER object identifier, and the bytes of its scalars.
-fn curve(spec: KeySpec) -> (Vec<u8>, usize) {
+pub(crate) fn curve(spec: KeySpec) -> (Vec<u8>, usize) {
     let (oid, len) = match spec.as_str() {
         "ECC_NIST_P256" => ("06082a8648ce3d030107", 32),
         "ECC_NIST_P384" => ("06052b81040022", 48),
@@ -77,6 +77,19 @@ pub(crate) fn ed25519_pkcs8(seed: &[u8]) -> Vec<u8> {
 pub(crate) fn two_integers_and(a: &[u8], b: &[u8], rest: &[&[u8]]) -> Vec<u8> {
     let octets: Vec<_> = rest.iter().map(|octets| tlv(0x04, &[octets])).collect();
     tlv(0x30, &[&integer(a), &integer(b), &octets.concat()])
+}
+
+/// The two `INTEGER`s of a signature, with tag and length.
+pub(crate) fn two_integers(signature: &[u8]) -> (&[u8], &[u8]) {
+    let start = if signature[1] == 0x81 { 3 } else { 2 };
+    let r_end = start + 2 + usize::from(signature[start + 1]);
+    (&signature[start..r_end], &signature[r_end..])
+}
+
+/// The bytes of the `BIT STRING` at the end of a `SubjectPublicKeyInfo` on a curve, its tag and length included.
+pub(crate) fn bit_string_len(ec_spki: &[u8]) -> usize {
+    let outer = if ec_spki[1] == 0x81 { 3 } else { 2 };
+    ec_spki.len() - outer - 2 - usize::from(ec_spki[outer + 1])
 }
 
 fn integer(unsigned: &[u8]) -> Vec<u8> {

@@ -15,12 +15,12 @@ use strongroom_crypto::rng::SystemRng;
 use crate::import;
 
 /// Few cases, because each runs over every spec; no file of old failures beside the source.
-fn config(cases: u32) -> Config {
+pub(crate) fn config(cases: u32) -> Config {
     Config { cases, failure_persistence: None, ..Config::default() }
 }
 
 /// The `which`th key of `spec`; RSA keys take long to make, so all tests share them.
-fn key(spec: KeySpec, which: u8) -> Arc<Material> {
+pub(crate) fn key(spec: KeySpec, which: u8) -> Arc<Material> {
     type Keys = Mutex<HashMap<(KeySpec, u8), Arc<OnceLock<Arc<Material>>>>>;
     static KEYS: OnceLock<Keys> = OnceLock::new();
     let mut keys = KEYS.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner);

@@ -9,6 +9,7 @@ mod acvp;
 mod der;
 mod foreign;
 mod laws;
+mod peers;
 mod published;
 mod wycheproof;
 
