@@ -151,7 +151,7 @@ impl PrivateKey {
     }
 
     pub(crate) fn generate(rng: &dyn Rng) -> Result<Self, Error> {
-        // One draw in 2^32 is not below the group's order, and none of 16 is in no lifetime.
+        // A draw at or above the group's order is drawn again: one in 2^32, so that 16 in a row mean a broken generator.
         for _ in 0..16 {
             let scalar = SecretArray::<SCALAR_BYTES>::init(|scalar| rng.fill(scalar))?;
             if let Some(key) = Self::from_scalar(scalar.expose()) {
