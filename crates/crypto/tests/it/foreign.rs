@@ -1,9 +1,12 @@
 //! Keys that other programs made, and bad ones: what an import takes and what it refuses.
 
+use std::collections::HashMap;
+
 use serde_json::Value;
 use strongroom_core::generated::KeySpec;
 use strongroom_core::secret::SecretBytes;
-use strongroom_crypto::material::{ImportError, Material, SymmetricSuite};
+use strongroom_crypto::material::{ImportError, Material, Message, SymmetricSuite};
+use strongroom_crypto::rng::SystemRng;
 
 use crate::{der, hex, import};
 
@@ -94,6 +97,42 @@ fn raw_material_has_exactly_its_length() {
         for len in 0..=80 {
             let imported = Material::import(spec, suite, &SecretBytes::from_vec(vec![7; len]));
             assert_eq!(imported.is_ok(), len == bytes, "{spec} {suite:?} {len}");
+        }
+    }
+}
+
+/// What other programs signed, encrypted, agreed and encapsulated with these keys is good here.
+#[test]
+fn foreign_results() {
+    let parse = |json| serde_json::from_str::<Value>(json).expect("JSON");
+    let keys = parse(include_str!("../vectors/foreign-keys.json"));
+    let results = parse(include_str!("../vectors/foreign-results.json"));
+    let keys: HashMap<_, _> =
+        keys["keys"].as_array().expect("rows").iter().map(|key| (key["name"].as_str().expect("a name"), key)).collect();
+    let results = results["results"].as_array().expect("rows");
+    assert_eq!(results.len(), 48);
+    for result in results {
+        let text = |name: &str| result[name].as_str().expect(name);
+        let key = keys[text("key")];
+        let spec = key["keySpec"].as_str().expect("a spec").parse().expect("a spec");
+        let key = import(spec, &hex(key["pkcs8"].as_str().expect("hex digits"))).expect("sound");
+        let name = format!("{} {}", text("key"), text("algorithm"));
+        let (input, output) = (hex(text("input")), hex(text("output")));
+        match text("operation") {
+            "sign" => {
+                let (algorithm, message) = (text("algorithm").parse().expect("an algorithm"), Message::Raw(&input));
+                assert_eq!(key.verify(algorithm, message, &output), Ok(()), "{name}");
+                if result["deterministic"] == true {
+                    assert_eq!(key.sign(algorithm, message, &SystemRng), Ok(output), "{name}");
+                }
+            }
+            "encrypt" => {
+                let opened = key.decrypt(text("algorithm").parse().expect("an algorithm"), &output).expect(&name);
+                assert_eq!(opened.expose(), input, "{name}");
+            }
+            "agree" => assert_eq!(key.agree(&input).expect(&name).expose(), output, "{name}"),
+            "encapsulate" => assert_eq!(key.decapsulate(&output).expect(&name).expose(), input, "{name}"),
+            other => panic!("{name}: {other}?"),
         }
     }
 }

@@ -12,9 +12,9 @@ pub(super) const VECTORS_MIN: usize = 15_388;
 
 /// Files of the project that its packaging for Rust leaves out, as far as they are of our algorithms.
 pub(super) const NOT_PACKAGED: &[(&str, &str)] = &[
-    ("rsa_pkcs1_2048_sig_gen", "not packaged"),
-    ("rsa_pkcs1_3072_sig_gen", "not packaged"),
-    ("rsa_pkcs1_4096_sig_gen", "not packaged"),
+    ("rsa_pkcs1_2048_sig_gen", "not packaged; `foreign_results` compares our signatures with another program's"),
+    ("rsa_pkcs1_3072_sig_gen", "not packaged; `foreign_results` compares our signatures with another program's"),
+    ("rsa_pkcs1_4096_sig_gen", "not packaged; `foreign_results` compares our signatures with another program's"),
     ("rsa_three_primes_oaep_2048_sha1_mgf1sha1", "not packaged; keys of three primes are refused"),
     ("rsa_three_primes_oaep_4096_sha256_mgf1sha256", "not packaged; keys of three primes are refused"),
     ("ecdh_secp256r1_pem", "not packaged; the ASN.1 file has the same numbers"),
