@@ -98,3 +98,10 @@ pub fn encode<T: Encode>(output: &T) -> Zeroizing<Vec<u8>> {
     }
     writer::write(output)
 }
+
+#[cfg(test)]
+mod oracle;
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod tests;

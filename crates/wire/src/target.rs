@@ -7,7 +7,7 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName};
 use strongroom_core::generated::OpName;
 
-const X_AMZ_TARGET: HeaderName = HeaderName::from_static("x-amz-target");
+static X_AMZ_TARGET: HeaderName = HeaderName::from_static("x-amz-target");
 
 /// What stands before the operation in `X-Amz-Target`.
 pub const TARGET_PREFIX: &str = "TrentService.";
@@ -46,7 +46,7 @@ pub fn resolve(method: &str, path: &str, headers: &HeaderMap) -> Result<OpName, 
         return Err(Unresolved::OtherProtocol);
     }
     headers
-        .get(X_AMZ_TARGET)
+        .get(&X_AMZ_TARGET)
         .and_then(|value| value.to_str().ok())
         .and_then(|target| target.strip_prefix(TARGET_PREFIX))
         .and_then(|name| name.parse().ok())
@@ -67,7 +67,7 @@ mod tests {
 
     fn headers(content_type: Option<&str>, target: Option<&str>) -> HeaderMap {
         let rows = content_type.map(|value| (CONTENT_TYPE, value)).into_iter();
-        rows.chain(target.map(|value| (X_AMZ_TARGET, value)))
+        rows.chain(target.map(|value| (X_AMZ_TARGET.clone(), value)))
             .map(|(name, value)| (name, HeaderValue::from_bytes(value.as_bytes()).expect("a header value")))
             .collect()
     }

@@ -141,7 +141,8 @@ fn write_values<'a>(sink: &mut impl Sink, values: impl Iterator<Item = &'a [u8]>
 
 fn write_folded(sink: &mut impl Sink, value: &[u8]) {
     let space = |byte: &u8| matches!(byte, b' ' | b'\t');
-    if !value.iter().any(space) {
+    // Without an early end, so that the compiler looks at many bytes at a time.
+    if !value.iter().fold(false, |found, byte| found | space(byte)) {
         return sink.put(value);
     }
     let mut gap: &[u8] = b"";

@@ -9,8 +9,8 @@ use super::error::{AuthError, Echo, MissingParts, Moment, WrongScope};
 use super::time::BasicTime;
 use super::{ALGORITHM, RequestHead, TERMINATOR};
 
-pub(super) const X_AMZ_DATE: HeaderName = HeaderName::from_static("x-amz-date");
-pub(super) const X_AMZ_SECURITY_TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");
+pub(super) static X_AMZ_DATE: HeaderName = HeaderName::from_static("x-amz-date");
+pub(super) static X_AMZ_SECURITY_TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");
 
 /// What a credential scope may be for, and how old a signature may be.
 #[derive(Clone, Copy, Debug)]
@@ -88,7 +88,7 @@ impl<'a> Unverified<'a> {
 /// scope, date, skew.
 pub fn parse<'a>(head: &RequestHead<'a>, now: Timestamp, policy: &Policy<'_>) -> Result<Unverified<'a>, AuthError> {
     let header = head.headers.get(AUTHORIZATION).ok_or(AuthError::MissingAuthenticationToken)?;
-    let date_header = head.headers.get(X_AMZ_DATE).or_else(|| head.headers.get(DATE));
+    let date_header = head.headers.get(&X_AMZ_DATE).or_else(|| head.headers.get(DATE));
     let claim = Claim::read(header, date_header.is_some())?;
     let credential = Credential::read(claim.credential)?;
     if !claim.signed_headers.split(';').any(|name| name == "host") {
@@ -121,8 +121,8 @@ struct Claim<'a> {
 
 impl<'a> Claim<'a> {
     fn read(header: &'a HeaderValue, dated: bool) -> Result<Self, AuthError> {
-        // What is not ASCII is no header of a signer; its parts are not looked for.
-        let text = header.to_str().unwrap_or_default();
+        // What is not UTF-8 is no header of a signer; its parts are not looked for.
+        let text = std::str::from_utf8(header.as_bytes()).unwrap_or_default();
         let echo = || Echo::new(&String::from_utf8_lossy(header.as_bytes()));
         let text = text.trim_ascii();
         let (algorithm, parts) = text.split_once(' ').unwrap_or((text, ""));
@@ -223,6 +223,6 @@ fn check_skew(at: Timestamp, now: Timestamp, skew_minutes: u32) -> Result<(), Au
 }
 
 fn session_token(headers: &HeaderMap) -> Result<Option<&str>, AuthError> {
-    let value = headers.get(X_AMZ_SECURITY_TOKEN);
+    let value = headers.get(&X_AMZ_SECURITY_TOKEN);
     value.map(|value| value.to_str().map_err(|_| AuthError::InvalidSessionToken)).transpose()
 }

@@ -10,10 +10,9 @@ use super::time::BasicTime;
 use super::verify::SigningKey;
 use super::{ALGORITHM, RequestHead, TERMINATOR};
 
-const X_AMZN_TRACE_ID: HeaderName = HeaderName::from_static("x-amzn-trace-id");
-
 /// What intermediaries may change or add, and what holds the signature itself.
-const NOT_SIGNED: [HeaderName; 6] = [AUTHORIZATION, CONNECTION, EXPECT, TRANSFER_ENCODING, USER_AGENT, X_AMZN_TRACE_ID];
+static NOT_SIGNED: [HeaderName; 6] =
+    [AUTHORIZATION, CONNECTION, EXPECT, TRANSFER_ENCODING, USER_AGENT, HeaderName::from_static("x-amzn-trace-id")];
 
 /// Who signs.
 #[derive(Clone, Copy, Debug)]
@@ -64,11 +63,11 @@ pub fn sign(
         return Err(SignError::NoHost);
     }
     let time = BasicTime::from(at);
-    headers.insert(X_AMZ_DATE, value(time.as_str())?);
+    headers.insert(X_AMZ_DATE.clone(), value(time.as_str())?);
     if let Some(token) = credentials.session_token {
         let mut token = value(token)?;
         token.set_sensitive(true);
-        headers.insert(X_AMZ_SECURITY_TOKEN, token);
+        headers.insert(X_AMZ_SECURITY_TOKEN.clone(), token);
     }
     let signed_headers = names(headers);
     let key = SigningKey::derive(credentials.secret, time.date(), scope.region, scope.service);

@@ -69,11 +69,8 @@ impl Unverified<'_> {
 /// name would let a small head cost a large digest.
 fn in_order(signed_headers: &str) -> bool {
     let mut last = "";
-    signed_headers.split(';').all(|name| {
-        let ascends = name > last && !name.bytes().any(|byte| byte.is_ascii_uppercase());
-        last = name;
-        ascends
-    })
+    let ascending = signed_headers.split(';').all(|name| name > std::mem::replace(&mut last, name));
+    ascending && !signed_headers.bytes().fold(false, |found, byte| found | byte.is_ascii_uppercase())
 }
 
 #[cfg(test)]
