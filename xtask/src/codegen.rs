@@ -17,6 +17,7 @@ mod model;
 mod names;
 mod overlay;
 mod patterns;
+mod samples;
 mod shapes;
 mod types;
 
@@ -77,6 +78,7 @@ fn generate() -> Result<Vec<File>, String> {
         ("crates/wire/src/kms/generated/facts.rs", facts::write(&model, &overlay)),
         ("crates/wire/src/kms/generated/faults.rs", faults::write(&model, &overlay)),
         ("crates/wire/src/kms/generated/ops.rs", codec::write_ops(&model)),
+        ("crates/wire/src/kms/generated/samples.rs", samples::write(&model, &structures)),
         ("crates/wire/src/kms/generated/shapes.rs", shapes::write(&model, &overlay, &structures)),
     ];
     files.into_iter().map(|(path, text)| Ok(File { path, text: rustfmt(&text)? })).collect()

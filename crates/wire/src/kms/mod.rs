@@ -18,3 +18,6 @@ pub use generated::shapes::*;
 pub use value::{Admitted, EncryptionContext, SecretText};
 pub use violations::Violations;
 pub(crate) use violations::{Items, Presence};
+
+#[cfg(test)]
+mod tests;

@@ -6,4 +6,6 @@ mod encode;
 pub mod facts;
 pub mod faults;
 pub mod ops;
+#[cfg(test)]
+pub(crate) mod samples;
 pub mod shapes;
