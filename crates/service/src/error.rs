@@ -155,6 +155,11 @@ impl OpError {
         Self::Invalid(Cow::Borrowed(text))
     }
 
+    /// What `error` means where the input was the caller's: `refusal` if the vault refused it, the fault itself otherwise.
+    pub fn input_refused(error: strongroom_vault::Error, refusal: Self) -> Self {
+        if error == strongroom_vault::Error::DoesNotOpen { refusal } else { error.into() }
+    }
+
     /// `UnsupportedOperationException` without a message.
     pub const UNSUPPORTED: Self = Self::Unsupported(None);
 

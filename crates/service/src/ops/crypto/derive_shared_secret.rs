@@ -31,15 +31,11 @@ impl Operation for DeriveSharedSecret {
         // The peer's key is checked in a dry run too: it is input, not result.
         let handle = cx.open_current(&key).await?;
         let peer = input.public_key;
-        let secret =
-            cx.compute(handle.spec(), Work::Private, move || handle.agree(&peer)).await?.map_err(
-                |error| match error {
-                    strongroom_vault::Error::DoesNotOpen => {
-                        OpError::invalid("The public key is not valid for the curve of the KMS key.")
-                    }
-                    other => other.into(),
-                },
-            )?;
+        let bad_peer = OpError::invalid("The public key is not valid for the curve of the KMS key.");
+        let secret = cx
+            .compute(handle.spec(), Work::Private, move || handle.agree(&peer))
+            .await?
+            .map_err(|error| OpError::input_refused(error, bad_peer))?;
         end_dry_run(input.dry_run)?;
         Ok(kms::DeriveSharedSecretOutput {
             key_id: Some(record.arn.to_string()),

@@ -25,10 +25,7 @@ impl Operation for Verify {
         let signature = input.signature;
         cx.compute(handle.spec(), Work::Public, move || handle.verify(algorithm, message.as_message(), &signature))
             .await?
-            .map_err(|error| match error {
-                strongroom_vault::Error::DoesNotOpen => OpError::InvalidSignature,
-                other => other.into(),
-            })?;
+            .map_err(|error| OpError::input_refused(error, OpError::InvalidSignature))?;
         end_dry_run(input.dry_run)?;
         Ok(kms::VerifyOutput {
             key_id: Some(key.resource().arn.to_string()),

@@ -20,10 +20,7 @@ impl Operation for VerifyMac {
         let key = mac_key(cx, &input.key_id, input.grant_tokens.as_deref(), algorithm).await?;
 
         let verified = cx.open_current(&key).await?.verify_mac(algorithm, input.message.expose(), &input.mac);
-        verified.map_err(|error| match error {
-            strongroom_vault::Error::DoesNotOpen => OpError::InvalidMac,
-            other => other.into(),
-        })?;
+        verified.map_err(|error| OpError::input_refused(error, OpError::InvalidMac))?;
         end_dry_run(input.dry_run)?;
         Ok(kms::VerifyMacOutput {
             key_id: Some(key.resource().arn.to_string()),

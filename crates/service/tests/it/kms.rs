@@ -1,0 +1,128 @@
+//! A service in memory, and the client that signs requests to it.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+use http::{HeaderMap, HeaderValue};
+use serde_json::{Value, json};
+use strongroom_core::generated::{KeySpec, KeyUsage, OpName};
+use strongroom_core::secret::SecretBytes;
+use strongroom_core::world::{Clock, ManualClock, Timestamp};
+use strongroom_crypto::digest::sha256;
+use strongroom_crypto::rng::SystemRng;
+use strongroom_service::{AccessKeyConfig, AccountConfig, IdentityConfig, Limits, Mode, Node, Parts, Request};
+use strongroom_store::MemoryStore;
+use strongroom_vault::seal::MemorySeal;
+use strongroom_wire::sigv4::{Credentials, Scope, sign};
+
+/// The account that owns the keys of a test.
+pub(crate) const OWNER: &str = "111122223333";
+/// Another account.
+pub(crate) const STRANGER: &str = "444455556666";
+
+/// A service of its own, with a clock that stands still.
+pub(crate) struct TestKms {
+    node: Node,
+    pub(crate) clock: Arc<ManualClock>,
+    runtime: tokio::runtime::Runtime,
+}
+
+/// A success's body, or a failure's code and message.
+pub(crate) type Answer = Result<Value, (String, Option<String>)>;
+
+impl TestKms {
+    pub(crate) fn new() -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_790_000_000_123)));
+        let account = |id: &str| AccountConfig {
+            id: id.parse().unwrap(),
+            access_keys: vec![AccessKeyConfig {
+                id: format!("AKIA{id}"),
+                secret: SecretBytes::copy_from(b"a secret"),
+                user: Some("alice".into()),
+            }],
+        };
+        let parts = Parts {
+            store: Arc::new(MemoryStore::new()),
+            seal: Box::new(MemorySeal::random(&SystemRng).unwrap()),
+            clock: clock.clone(),
+            rng: Arc::new(SystemRng),
+            identity: IdentityConfig { accounts: vec![account(OWNER), account(STRANGER)] },
+            mode: Mode::Serve,
+            limits: Limits::default(),
+        };
+        let node = runtime.block_on(Node::start(parts)).unwrap();
+        Self { node, clock, runtime }
+    }
+
+    /// Calls as the owner in us-east-1.
+    pub(crate) fn call(&self, op: OpName, body: &Value) -> Answer {
+        self.call_as(OWNER, "us-east-1", op, body)
+    }
+
+    /// Calls as a user of `account` in `region`.
+    pub(crate) fn call_as(&self, account: &str, region: &str, op: OpName, body: &Value) -> Answer {
+        let body = body.to_string();
+        let mut headers = HeaderMap::new();
+        headers.insert("host", HeaderValue::from_static("localhost"));
+        headers.insert("content-type", HeaderValue::from_static("application/x-amz-json-1.1"));
+        headers.insert("x-amz-target", HeaderValue::from_str(&format!("TrentService.{op}")).unwrap());
+        let id = format!("AKIA{account}");
+        let secret = SecretBytes::copy_from(b"a secret");
+        let credentials = Credentials { access_key_id: &id, secret: &secret, session_token: None };
+        let scope = Scope { region, service: "kms" };
+        let payload = sha256(body.as_bytes());
+        sign(("POST", "/", None), &mut headers, &payload, &credentials, &scope, self.clock.now()).unwrap();
+        let reply = self.runtime.block_on(self.node.answer(Request {
+            method: "POST",
+            path: "/",
+            query: None,
+            headers: &headers,
+            body: body.as_bytes(),
+            peer: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            tls: None,
+        }));
+        let parsed = match reply.body.as_slice() {
+            [] => Value::Null,
+            body => serde_json::from_slice(body).unwrap(),
+        };
+        if reply.status == 200 {
+            return Ok(parsed);
+        }
+        let text = |member: &str| parsed[member].as_str().map(str::to_owned);
+        assert_eq!(reply.status, if text("__type").unwrap().starts_with("KMSInternal") { 500 } else { 400 });
+        Err((text("__type").unwrap(), text("message").or_else(|| text("Message"))))
+    }
+
+    /// A new key of the owner; SM2 lives in China.
+    pub(crate) fn create_key(&self, spec: KeySpec, usage: KeyUsage) -> TestKey {
+        let region = if spec == KeySpec::Sm2 { "cn-north-1" } else { "us-east-1" };
+        let body = json!({"KeySpec": spec.as_str(), "KeyUsage": usage.as_str()});
+        let metadata = self.call_as(OWNER, region, OpName::CreateKey, &body).unwrap();
+        let text = |member: &str| metadata["KeyMetadata"][member].as_str().unwrap().to_owned();
+        TestKey { region, spec, usage, id: text("KeyId"), arn: text("Arn") }
+    }
+
+    /// Calls in the key's Region, with its id in the body.
+    pub(crate) fn with_key(&self, key: &TestKey, op: OpName, body: &Value) -> Answer {
+        let mut body = body.clone();
+        body["KeyId"] = json!(key.id);
+        self.call_as(OWNER, key.region, op, &body)
+    }
+}
+
+/// A key made for a test.
+pub(crate) struct TestKey {
+    pub(crate) region: &'static str,
+    pub(crate) spec: KeySpec,
+    pub(crate) usage: KeyUsage,
+    pub(crate) id: String,
+    pub(crate) arn: String,
+}
+
+/// Whether `answer` is a failure of this code, or a success for `None`.
+#[track_caller]
+pub(crate) fn expect_code(answer: &Answer, code: Option<&str>, what: &str) {
+    let got = answer.as_ref().err().map(|(code, _)| code.as_str());
+    assert_eq!(got, code, "{what}: {answer:?}");
+}

@@ -1,0 +1,10 @@
+//! The service from its front: signed requests in, replies out. One binary, so that the libraries are linked once.
+
+#![allow(clippy::unwrap_used, reason = "in a test the panic is the report")]
+
+mod algorithms;
+mod fixtures;
+mod kms;
+mod laws;
+mod states;
+mod strangers;
