@@ -5,18 +5,14 @@
 
 use std::sync::Arc;
 
-use strongroom_core::ids::AccountId;
 use strongroom_core::key::Wrapped;
-use strongroom_core::secret::SecretBytes;
 use strongroom_core::world::{Clock, Rng};
 use strongroom_store::{Batch, Error as StoreError, Expect, Store, Table, encode};
 use strongroom_vault::seal::{SealError, SealProvider};
 use strongroom_vault::{Genesis, Vault};
 
 use crate::audit::Journal;
-use crate::identity::{
-    AccessKeyConfig, AccountConfig, Directory, IdentityConfig, IdentityError, SigningKeys, Strangers,
-};
+use crate::identity::{Directory, IdentityConfig, IdentityError, SigningKeys, Strangers};
 use crate::key_pairs::KeyPairs;
 use crate::keys::Keyring;
 use crate::slow::SlowPool;
@@ -24,7 +20,7 @@ use crate::slow::SlowPool;
 /// Who the service is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// A developer or a CI job: `test`/`test`, and any access key that nobody configured.
+    /// A developer or a CI job: configured access keys, and any other.
     Dev,
     /// Production: configured access keys alone.
     Serve,
@@ -98,10 +94,8 @@ pub struct Node {
     pub(crate) journal: Journal,
 }
 
-/// The account of `dev`.
+/// The account of callers in `dev` whose access key names none.
 const DEV_ACCOUNT: &str = "000000000000";
-/// Access key id and secret of `dev`.
-const DEV_CREDENTIALS: &str = "test";
 
 impl Node {
     /// Opens the vault, or makes one in an empty store, and gets ready to answer. Keys are loaded when they are first named.
@@ -133,22 +127,12 @@ impl std::fmt::Debug for Node {
     }
 }
 
-fn directory(mut identity: IdentityConfig, mode: Mode) -> Result<Directory, IdentityError> {
-    match mode {
-        Mode::Serve => Directory::new(identity, Strangers::Refused),
-        Mode::Dev => {
-            let account: AccountId = DEV_ACCOUNT.parse().expect("twelve digits");
-            identity.accounts.push(AccountConfig {
-                id: account,
-                access_keys: vec![AccessKeyConfig {
-                    id: DEV_CREDENTIALS.into(),
-                    secret: SecretBytes::copy_from(DEV_CREDENTIALS.as_bytes()),
-                    user: None,
-                }],
-            });
-            Directory::new(identity, Strangers::RootOf(account))
-        }
-    }
+fn directory(identity: IdentityConfig, mode: Mode) -> Result<Directory, IdentityError> {
+    let strangers = match mode {
+        Mode::Serve => Strangers::Refused,
+        Mode::Dev => Strangers::RootOf(DEV_ACCOUNT.parse().expect("twelve digits")),
+    };
+    Directory::new(identity, strangers)
 }
 
 /// Names of the records that exist before the storage key does: they are sealed by the seal and the root key instead.

@@ -1,0 +1,93 @@
+//! `strongroom dev`: up at once, on this machine alone.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use strongroom_core::ids::AccountId;
+use strongroom_core::secret::SecretBytes;
+use strongroom_crypto::rng::SystemRng;
+use strongroom_service::{AccessKeyConfig, AccountConfig, IdentityConfig, Mode};
+use strongroom_store::{MemoryStore, SqliteStore};
+use strongroom_vault::seal::{KeyFileSeal, MemorySeal};
+
+use super::running::{Foundation, Plan, run};
+use super::{Failure, paths};
+use crate::config::Limits;
+use crate::net::Settings;
+
+const ACCOUNT: &str = "000000000000";
+const ACCESS_KEY: &str = "test";
+const SECRET: &str = "test";
+
+/// Start a server for development and tests: plain HTTP on this machine, no configuration.
+///
+/// Keys live in memory and end with the server, unless --data names a directory. Clients sign with the access key `test`
+/// and the secret `test`; any other access key works too, and one of twelve digits is an account of its own.
+///
+/// When the server is ready it prints one line with its address. Stop it with Ctrl-C or SIGTERM.
+#[derive(Debug, clap::Args)]
+pub(super) struct Dev {
+    /// The loopback address to listen on; port 0 takes a free one, and the ready line tells which.
+    #[arg(long, default_value = "127.0.0.1:4599", value_parser = loopback)]
+    listen: SocketAddr,
+    /// Keep keys in this directory (made when missing, with a key file root.key beside them).
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+}
+
+impl Dev {
+    pub(super) fn run(self) -> Result<(), Failure> {
+        run(Plan {
+            mode: Mode::Dev,
+            listen: self.listen,
+            settings: Settings { limits: Limits::default(), tls: None, dev: true },
+            identity: identity(),
+            ready: |address| {
+                format!(
+                    "strongroom dev: listening on http://{address} (account {ACCOUNT}, access key {ACCESS_KEY}, secret {SECRET})"
+                )
+            },
+            lay: move || match &self.data {
+                None => in_memory(),
+                Some(dir) => in_directory(dir),
+            },
+        })
+    }
+}
+
+/// A development server answers whoever knows the word `test`: it must not be reachable from elsewhere.
+fn loopback(text: &str) -> Result<SocketAddr, String> {
+    let address = match text.strip_prefix("localhost:") {
+        Some(port) => port.parse().map(|port: u16| SocketAddr::from((Ipv4Addr::LOCALHOST, port))).ok(),
+        None => text.parse().ok(),
+    };
+    let address = address.ok_or("an address and a port are needed, such as 127.0.0.1:4599")?;
+    match address.ip().is_loopback() {
+        true => Ok(address),
+        false => {
+            Err("dev listens on loopback addresses alone, such as 127.0.0.1:4599; use `strongroom serve`".to_owned())
+        }
+    }
+}
+
+fn identity() -> IdentityConfig {
+    let id: AccountId = ACCOUNT.parse().expect("twelve digits");
+    let access_key =
+        AccessKeyConfig { id: ACCESS_KEY.to_owned(), secret: SecretBytes::copy_from(SECRET.as_bytes()), user: None };
+    IdentityConfig { accounts: vec![AccountConfig { id, access_keys: vec![access_key] }] }
+}
+
+fn in_memory() -> Result<Foundation, Failure> {
+    let seal = MemorySeal::random(&SystemRng).map_err(Failure::work)?;
+    Ok(Foundation { store: Arc::new(MemoryStore::new()), seal: Box::new(seal) })
+}
+
+fn in_directory(dir: &Path) -> Result<Foundation, Failure> {
+    paths::ensure_data_directory(dir)?;
+    let key_file = dir.join("root.key");
+    paths::refuse_database_without_key(dir, &key_file)?;
+    let seal = KeyFileSeal::open_or_create(&key_file, &SystemRng).map_err(Failure::work)?;
+    let store = SqliteStore::open(dir).map_err(Failure::work)?;
+    Ok(Foundation { store: Arc::new(store), seal: Box::new(seal) })
+}

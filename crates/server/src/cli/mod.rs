@@ -1,0 +1,127 @@
+//! The command line: three commands, and what their exit codes mean.
+
+mod dev;
+mod init;
+mod paths;
+mod running;
+mod serve;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::observe::{self, LogFormat, LogLevel};
+use crate::process;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  ended as asked (for a server: by SIGTERM or SIGINT, after finishing what was under way)
+  1  could not start or go on: port in use, damaged or foreign data, wrong root key or passphrase
+  2  the command line or the configuration file is wrong";
+
+/// A key management service that speaks the AWS KMS API.
+///
+/// Try it: `strongroom dev`, then point any AWS SDK or the AWS CLI at http://127.0.0.1:4599 with the access key `test` and
+/// the secret `test`. Run it for good: write a configuration file (`strongroom serve --help` shows one), then
+/// `strongroom init --config FILE` and `strongroom serve --config FILE`.
+#[derive(Debug, Parser)]
+#[command(name = "strongroom", version, after_help = EXIT_CODES, disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    /// How much is logged, to standard error.
+    #[arg(long, global = true, value_enum, default_value_t, env = "STRONGROOM_LOG")]
+    log: LogLevel,
+    /// How log lines look.
+    #[arg(long, global = true, value_enum, default_value_t, env = "STRONGROOM_LOG_FORMAT")]
+    log_format: LogFormat,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Dev(dev::Dev),
+    Serve(serve::Serve),
+    Init(init::Init),
+}
+
+/// Why a command ended without success.
+#[derive(Debug)]
+enum Failure {
+    /// The command line or the configuration is wrong.
+    Usage(String),
+    /// The work failed.
+    Work(String),
+}
+
+impl Failure {
+    fn usage(problem: impl ToString) -> Self {
+        Self::Usage(problem.to_string())
+    }
+
+    fn work(problem: impl ToString) -> Self {
+        Self::Work(problem.to_string())
+    }
+}
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are no errors: they go to standard output, and their code is 0.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    observe::start(cli.log, cli.log_format);
+    process::silence_panics();
+    let outcome = match cli.command {
+        Command::Dev(dev) => dev.run(),
+        Command::Serve(serve) => serve.run(),
+        Command::Init(init) => init.run(),
+    };
+    let (problem, code) = match outcome {
+        Ok(()) => return ExitCode::SUCCESS,
+        Err(Failure::Work(problem)) => (problem, 1),
+        Err(Failure::Usage(problem)) => (problem, 2),
+    };
+    let _ = writeln!(io::stderr(), "strongroom: {problem}");
+    ExitCode::from(code)
+}
+
+/// One line on standard output. Nobody may be reading it; that is no reason to stop.
+fn say(line: &str) {
+    let mut out = io::stdout().lock();
+    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_dev_server_stays_on_this_machine() {
+        check(&["strongroom", "dev"], true);
+        check(&["strongroom", "dev", "--listen", "127.0.0.1:0"], true);
+        check(&["strongroom", "dev", "--listen", "localhost:4599"], true);
+        check(&["strongroom", "dev", "--listen", "[::1]:4599"], true);
+        check(&["strongroom", "dev", "--listen", "0.0.0.0:4599"], false);
+        check(&["strongroom", "dev", "--listen", "192.0.2.1:4599"], false);
+        check(&["strongroom", "dev", "--listen", "[::]:4599"], false);
+        check(&["strongroom", "dev", "--listen", "4599"], false);
+        check(&["strongroom", "serve"], false);
+
+        #[track_caller]
+        fn check(line: &[&str], taken: bool) {
+            assert_eq!(Cli::try_parse_from(line).is_ok(), taken, "{line:?}");
+        }
+    }
+}

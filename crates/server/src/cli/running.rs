@@ -1,0 +1,151 @@
+//! A server's life, the same for both modes: bind, lay the foundation, start, say so, serve, end.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use strongroom_core::world::SystemClock;
+use strongroom_crypto::rng::SystemRng;
+use strongroom_service::{IdentityConfig, Mode, Node, Parts};
+use strongroom_store::Store;
+use strongroom_vault::seal::SealProvider;
+use tokio::net::{TcpListener, TcpSocket};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing::{error, info, warn};
+
+use super::{Failure, say};
+use crate::net::{self, Settings, Stop, TlsIdentity};
+use crate::process;
+
+/// Connections that wait to be accepted.
+const BACKLOG: u32 = 1024;
+
+/// After all is done, what a thread that does not listen may take.
+const LAST_WAIT: Duration = Duration::from_millis(500);
+
+/// Everything that tells one server from another.
+pub(super) struct Plan<L> {
+    pub(super) mode: Mode,
+    pub(super) listen: SocketAddr,
+    pub(super) settings: Settings,
+    pub(super) identity: IdentityConfig,
+    /// The line that says that the server is ready.
+    pub(super) ready: fn(SocketAddr) -> String,
+    /// Opens store and seal, once the address is ours.
+    pub(super) lay: L,
+}
+
+/// What a node stands on.
+pub(super) struct Foundation {
+    pub(super) store: Arc<dyn Store>,
+    pub(super) seal: Box<dyn SealProvider>,
+}
+
+/// Runs a server until a signal ends it.
+pub(super) fn run<L: FnOnce() -> Result<Foundation, Failure>>(plan: Plan<L>) -> Result<(), Failure> {
+    process::harden();
+    process::allow_open_files(plan.settings.limits.connections);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_name("strongroom")
+        .build()
+        .map_err(|error| Failure::work(format!("cannot start threads: {error}")))?;
+    let outcome = runtime.block_on(run_until_stopped(plan));
+    runtime.shutdown_timeout(LAST_WAIT);
+    outcome
+}
+
+async fn run_until_stopped<L: FnOnce() -> Result<Foundation, Failure>>(plan: Plan<L>) -> Result<(), Failure> {
+    // The address first: a second server started by mistake ends before it touches a file.
+    let listener = bind(plan.listen)?;
+    let address = listener.local_addr().map_err(Failure::work)?;
+    let signals = Signals::listen()?;
+    let foundation = (plan.lay)()?;
+    let limits = plan.settings.limits.clone();
+    let node = Node::start(Parts {
+        store: foundation.store,
+        seal: foundation.seal,
+        clock: Arc::new(SystemClock),
+        rng: Arc::new(SystemRng),
+        identity: plan.identity,
+        mode: plan.mode,
+        limits: strongroom_service::Limits::default(),
+    });
+    let node = Arc::new(node.await.map_err(Failure::work)?);
+    let stop = Stop::default();
+    let obeying = tokio::spawn(signals.obey(stop.clone(), plan.settings.tls.clone()));
+    say(&(plan.ready)(address));
+    if !net::serve(listener, plan.settings, Arc::clone(&node), stop).await {
+        warn!(limits.shutdown_timeout_ms, "some calls took longer than the time to stop; they were cut off");
+    }
+    if tokio::time::timeout(limits.shutdown_timeout(), node.shut_down()).await.is_err() {
+        warn!("the service did not end its background work in time");
+    }
+    obeying.abort();
+    Ok(())
+}
+
+fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
+    let bound = || {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        // A server that was just stopped leaves connections in TIME_WAIT; they must not keep the next one out.
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        socket.listen(BACKLOG)
+    };
+    bound().map_err(|error| {
+        let why = match error.kind() == std::io::ErrorKind::AddrInUse {
+            true => "another program is listening there".to_owned(),
+            false => error.to_string(),
+        };
+        Failure::work(format!("cannot listen on {address}: {why}"))
+    })
+}
+
+/// The signals that a server obeys.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self, Failure> {
+        let of = |kind| signal(kind).map_err(|error| Failure::work(format!("cannot listen to signals: {error}")));
+        Ok(Self {
+            terminate: of(SignalKind::terminate())?,
+            interrupt: of(SignalKind::interrupt())?,
+            hang_up: of(SignalKind::hangup())?,
+        })
+    }
+
+    /// Stops on SIGTERM and SIGINT, at once on the second. SIGHUP reads the TLS pair again; without TLS it is what a
+    /// closed terminal sends, and stops.
+    async fn obey(mut self, stop: Stop, tls: Option<Arc<TlsIdentity>>) {
+        loop {
+            let hung_up = tokio::select! {
+                _ = self.terminate.recv() => false,
+                _ = self.interrupt.recv() => false,
+                _ = self.hang_up.recv() => true,
+            };
+            match &tls {
+                Some(tls) if hung_up => reload(tls),
+                Some(_) | None if stop.is_pulled() => {
+                    warn!("stopped at once by a second signal");
+                    std::process::exit(1);
+                }
+                Some(_) | None => {
+                    info!("stopping: finishing what is under way");
+                    stop.pull();
+                }
+            }
+        }
+    }
+}
+
+fn reload(tls: &TlsIdentity) {
+    match tls.reload() {
+        Ok(()) => info!("new connections use the certificate as it is now on disk"),
+        Err(error) => error!(%error, "kept the certificate in use"),
+    }
+}

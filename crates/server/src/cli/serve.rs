@@ -1,0 +1,112 @@
+//! `strongroom serve`: TLS, every signature verified, nothing that is for tests alone.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use strongroom_service::Mode;
+use strongroom_store::SqliteStore;
+use strongroom_vault::seal::KeyFileSeal;
+use tracing::warn;
+
+use super::running::{Foundation, Plan, run};
+use super::{Failure, paths};
+use crate::config::Config;
+use crate::net::{Settings, TlsIdentity};
+
+const SAMPLE: &str = r#"The configuration file (TOML; relative paths are relative to its directory):
+
+  listen = "127.0.0.1:8443"
+  data = "data"
+
+  [tls]                                  # PEM files; `strongroom init` makes a self-signed pair when they are missing
+  certificate = "cert.pem"
+  private_key = "key.pem"
+
+  [seal]                                 # the root key needs both: the file, and the passphrase
+  key_file = "root.key"
+  passphrase_env = "STRONGROOM_PASSPHRASE"   # or: passphrase_file = "FILE"
+
+  [[account]]
+  id = "111122223333"
+
+  [[account.access_key]]
+  id = "AKIAEXAMPLE"
+  secret = "at least 16 characters"      # or: secret_file = "FILE"
+  user = "alice"                         # without it, the access key is the account's root
+
+  [limits]                               # all optional, the defaults are:
+  connections = 4096
+  head_bytes = 65536
+  header_fields = 100
+  body_bytes = 1048576
+  discarded_body_bytes = 16777216
+  streams_per_connection = 128
+  handshake_timeout_ms = 10000
+  head_timeout_ms = 15000
+  body_timeout_ms = 30000
+  reply_timeout_ms = 60000
+  write_timeout_ms = 30000
+  idle_timeout_ms = 1200000
+  shutdown_timeout_ms = 15000
+
+Signals: SIGHUP reads the TLS pair again, SIGTERM and SIGINT finish what is under way and end; a second one ends at once."#;
+
+/// Start the server that a configuration file describes.
+///
+/// What the file names must exist: run `strongroom init --config FILE` once before. When the server is ready it prints one
+/// line with its address.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = SAMPLE)]
+pub(super) struct Serve {
+    /// The configuration file; --help shows one.
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+}
+
+impl Serve {
+    pub(super) fn run(self) -> Result<(), Failure> {
+        let config = Config::read(&self.config).map_err(Failure::usage)?;
+        for warning in &config.warnings {
+            warn!("{warning}");
+        }
+        let passphrase = config.seal.passphrase.fetch().map_err(Failure::usage)?;
+        let tls = TlsIdentity::load(&config.tls.certificate, &config.tls.private_key).map_err(Failure::usage)?;
+        let (data, key_file) = (config.data, config.seal.key_file);
+        run(Plan {
+            mode: Mode::Serve,
+            listen: config.listen,
+            settings: Settings { limits: config.limits, tls: Some(Arc::new(tls)), dev: false },
+            identity: config.identity,
+            ready: |address| format!("strongroom serve: listening on https://{address}"),
+            lay: move || {
+                if !data.is_dir() {
+                    let init = format!("strongroom init --config {}", self.config.display());
+                    return Err(Failure::work(format!("no data directory {}; run: {init}", data.display())));
+                }
+                paths::refuse_database_without_key(&data, &key_file)?;
+                let seal = KeyFileSeal::open(&key_file).map_err(Failure::work)?.with_passphrase(passphrase);
+                let store = SqliteStore::open(&data).map_err(Failure::work)?;
+                Ok(Foundation { store: Arc::new(store), seal: Box::new(seal) })
+            },
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Limits;
+
+    /// What the help shows is taken as it is, and its limits are the defaults.
+    #[test]
+    fn the_sample_is_a_configuration_file() {
+        let text: String =
+            SAMPLE.lines().filter_map(|line| line.strip_prefix("  ")).flat_map(|line| [line, "\n"]).collect();
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("strongroom.toml");
+        std::fs::write(&path, text).expect("writes");
+        let config = Config::read(&path).expect("is taken");
+        assert_eq!(config.limits, Limits::default());
+        assert_eq!(config.identity.accounts.len(), 1);
+    }
+}

@@ -1,0 +1,261 @@
+//! From the file's text to a checked [`Config`].
+
+use std::net::SocketAddr;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use strongroom_core::ids::AccountId;
+use strongroom_core::secret::SecretBytes;
+use strongroom_service::{AccessKeyConfig, AccountConfig, IdentityConfig};
+use toml::Spanned;
+use zeroize::Zeroizing;
+
+use super::secret::{SecretText, read_secret_file, warn_if_readable_by_others};
+use super::{Config, ConfigError, Limits, PassphraseSource, SealConfig, TlsConfig};
+
+/// The file as it is written.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Text {
+    listen: Spanned<String>,
+    data: PathBuf,
+    tls: TlsText,
+    seal: Spanned<SealText>,
+    #[serde(default)]
+    limits: Option<Spanned<Limits>>,
+    #[serde(default, rename = "account")]
+    accounts: Vec<AccountText>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TlsText {
+    certificate: PathBuf,
+    private_key: PathBuf,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SealText {
+    key_file: PathBuf,
+    passphrase_env: Option<String>,
+    passphrase_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AccountText {
+    id: Spanned<String>,
+    #[serde(default, rename = "access_key")]
+    access_keys: Vec<AccessKeyText>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AccessKeyText {
+    id: Spanned<String>,
+    secret: Option<SecretText>,
+    secret_file: Option<PathBuf>,
+    user: Option<Spanned<String>>,
+}
+
+/// Reads the file and what it points to.
+pub(super) fn read(path: &Path) -> Result<Config, ConfigError> {
+    let text = std::fs::read_to_string(path)
+        .map(Zeroizing::new)
+        .map_err(|error| ConfigError::Unreadable { path: path.into(), error })?;
+    let reader = Reader { path, text: &text, base: path.parent().unwrap_or(Path::new("")) };
+    reader.config()
+}
+
+/// The file under the reader's eyes: its text for line numbers, its directory for relative paths.
+struct Reader<'a> {
+    path: &'a Path,
+    text: &'a str,
+    base: &'a Path,
+}
+
+impl Reader<'_> {
+    fn config(&self) -> Result<Config, ConfigError> {
+        let text: Text = toml::from_str(self.text).map_err(|error| self.not_toml(&error))?;
+        let mut warnings = Vec::new();
+        let listen = self.socket_address(&text.listen)?;
+        let limits = self.limits(text.limits)?;
+        let seal = self.seal(text.seal)?;
+        let tls = TlsConfig {
+            certificate: self.beside(text.tls.certificate),
+            private_key: self.beside(text.tls.private_key),
+        };
+        warnings.extend(warn_if_readable_by_others(&tls.private_key));
+        if let PassphraseSource::File(file) = &seal.passphrase {
+            warnings.extend(warn_if_readable_by_others(file));
+        }
+        let holds_secrets =
+            text.accounts.iter().flat_map(|account| &account.access_keys).any(|key| key.secret.is_some());
+        if holds_secrets {
+            warnings.extend(warn_if_readable_by_others(self.path));
+        }
+        let identity = self.identity(text.accounts, &mut warnings)?;
+        Ok(Config { listen, data: self.beside(text.data), tls, seal, limits, identity, warnings })
+    }
+
+    fn socket_address(&self, listen: &Spanned<String>) -> Result<SocketAddr, ConfigError> {
+        listen.get_ref().parse().map_err(|_| {
+            self.wrong(listen.span(), "listen", "an address and a port, such as \"127.0.0.1:8443\" or \"[::1]:8443\"")
+        })
+    }
+
+    fn limits(&self, limits: Option<Spanned<Limits>>) -> Result<Limits, ConfigError> {
+        let Some(limits) = limits else { return Ok(Limits::default()) };
+        let span = limits.span();
+        limits.get_ref().check().map_err(|(name, problem)| self.wrong(span, &format!("limits.{name}"), &problem))?;
+        Ok(limits.into_inner())
+    }
+
+    fn seal(&self, seal: Spanned<SealText>) -> Result<SealConfig, ConfigError> {
+        let span = seal.span();
+        let seal = seal.into_inner();
+        let passphrase = match (seal.passphrase_env, seal.passphrase_file) {
+            (Some(name), None) => PassphraseSource::Environment(name),
+            (None, Some(file)) => PassphraseSource::File(self.beside(file)),
+            (Some(_), Some(_)) | (None, None) => {
+                return Err(self.wrong(span, "seal", "needs one of passphrase_env and passphrase_file"));
+            }
+        };
+        Ok(SealConfig { key_file: self.beside(seal.key_file), passphrase })
+    }
+
+    fn identity(&self, accounts: Vec<AccountText>, warnings: &mut Vec<String>) -> Result<IdentityConfig, ConfigError> {
+        let mut seen = SeenNames::default();
+        let mut known = Vec::with_capacity(accounts.len());
+        for account in accounts {
+            let span = account.id.span();
+            let id: AccountId = (account.id.get_ref().parse())
+                .map_err(|_| self.wrong(span.clone(), "account.id", "an account id has twelve digits"))?;
+            if !seen.accounts.insert(id) {
+                return Err(self.wrong(span, "account.id", "this account stands here twice"));
+            }
+            let keys = account.access_keys.into_iter();
+            let access_keys = keys.map(|key| self.access_key(key, &mut seen, warnings)).collect::<Result<_, _>>()?;
+            known.push(AccountConfig { id, access_keys });
+        }
+        Ok(IdentityConfig { accounts: known })
+    }
+
+    fn access_key(
+        &self,
+        key: AccessKeyText,
+        seen: &mut SeenNames,
+        warnings: &mut Vec<String>,
+    ) -> Result<AccessKeyConfig, ConfigError> {
+        let span = key.id.span();
+        let wrong =
+            |field: &str, problem: &str| self.wrong(span.clone(), &format!("account.access_key.{field}"), problem);
+        let id = key.id.get_ref();
+        if !(3..=128).contains(&id.len()) || !id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
+            return Err(wrong("id", "an access key id has 3 to 128 letters and digits"));
+        }
+        if !seen.access_keys.insert(id.clone()) {
+            return Err(wrong("id", "this access key stands here twice"));
+        }
+        let secret = match (key.secret, key.secret_file.map(|file| self.beside(file))) {
+            (Some(SecretText(secret)), None) => secret,
+            (None, Some(file)) => {
+                warnings.extend(warn_if_readable_by_others(&file));
+                read_secret_file(&file).map_err(|error| ConfigError::Unreadable { path: file, error })?
+            }
+            (Some(_), Some(_)) | (None, None) => return Err(wrong("secret", "needs one of secret and secret_file")),
+        };
+        self.check_secret(&secret).map_err(|problem| wrong("secret", problem))?;
+        let user = key.user.map(|user| self.user(user)).transpose()?;
+        Ok(AccessKeyConfig { id: key.id.into_inner(), secret, user })
+    }
+
+    /// Short secrets can be found by trying them against a recorded signature.
+    fn check_secret(&self, secret: &SecretBytes) -> Result<(), &'static str> {
+        match secret.len() {
+            16..=128 => Ok(()),
+            _ => Err("a secret has 16 to 128 bytes"),
+        }
+    }
+
+    fn user(&self, user: Spanned<String>) -> Result<String, ConfigError> {
+        let name = user.get_ref();
+        let well_formed = (1..=64).contains(&name.len())
+            && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"+=,.@_-".contains(&b));
+        match well_formed {
+            true => Ok(user.into_inner()),
+            false => Err(self.wrong(
+                user.span(),
+                "account.access_key.user",
+                "a user name has 1 to 64 letters, digits and the characters +=,.@_-",
+            )),
+        }
+    }
+
+    fn beside(&self, path: PathBuf) -> PathBuf {
+        self.base.join(path)
+    }
+
+    fn wrong(&self, span: Range<usize>, field: &str, problem: &str) -> ConfigError {
+        ConfigError::Wrong {
+            path: self.path.into(),
+            line: Some(self.line_at(span.start)),
+            field: field.into(),
+            problem: problem.into(),
+        }
+    }
+
+    /// The parser's own display shows the line, and the line may hold a secret: only its number and its field leave.
+    fn not_toml(&self, error: &toml::de::Error) -> ConfigError {
+        let start = error.span().map(|span| span.start);
+        ConfigError::Wrong {
+            path: self.path.into(),
+            line: start.map(|start| self.line_at(start)),
+            field: start.map_or_else(String::new, |start| self.field_at(start)),
+            problem: without_values(error.message()),
+        }
+    }
+
+    fn line_at(&self, offset: usize) -> usize {
+        1 + self.text.bytes().take(offset).filter(|byte| *byte == b'\n').count()
+    }
+
+    /// What stands before the first `=` of the line, or the table's head.
+    fn field_at(&self, offset: usize) -> String {
+        let line = self.text.lines().nth(self.line_at(offset) - 1).unwrap_or_default();
+        let field = line.split(['=', '#']).next().unwrap_or_default().trim();
+        let is_name = |b: u8| b.is_ascii_alphanumeric() || b"_-.[]".contains(&b);
+        if line.contains('=') || field.starts_with('[') {
+            if field.bytes().all(is_name) { field.to_owned() } else { String::new() }
+        } else {
+            String::new()
+        }
+    }
+}
+
+/// Accounts and access keys may stand in the file once.
+#[derive(Default)]
+struct SeenNames {
+    accounts: std::collections::HashSet<AccountId>,
+    access_keys: std::collections::HashSet<String>,
+}
+
+/// The message of a wrong type or value quotes what it found: that part is cut out.
+fn without_values(message: &str) -> String {
+    for kind in ["invalid type: ", "invalid value: ", "invalid length "] {
+        if message.starts_with(kind) {
+            let expected = message.rsplit_once(", expected ").map_or("something else", |(_, expected)| expected);
+            return format!("expected {expected}");
+        }
+    }
+    match message.split_once('`') {
+        // These quote names that stand left of a `=`, and names that are ours.
+        Some(("unknown field " | "missing field " | "duplicate key ", _)) | None => message.to_owned(),
+        Some((before, _)) => before.trim_end_matches([' ', ',', ':']).to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

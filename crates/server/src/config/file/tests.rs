@@ -1,0 +1,115 @@
+//! Rows of configuration files: what is taken, and how what is wrong is named.
+
+use std::fs;
+
+use super::*;
+
+const WHOLE: &str = r#"
+listen = "127.0.0.1:8443"
+data = "data"
+[tls]
+certificate = "cert.pem"
+private_key = "/etc/strongroom/key.pem"
+[seal]
+key_file = "root.key"
+passphrase_env = "STRONGROOM_PASSPHRASE"
+[limits]
+body_bytes = 65536
+[[account]]
+id = "111122223333"
+[[account.access_key]]
+id = "AKIAIOSFODNN7EXAMPLE"
+secret = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
+user = "alice"
+[[account.access_key]]
+id = "AKIAI44QH8DHBEXAMPLE"
+secret_file = "root-secret"
+[[account]]
+id = "444455556666"
+"#;
+
+fn read_text(text: &str) -> Result<Config, ConfigError> {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("strongroom.toml");
+    fs::write(&path, text).expect("writes");
+    fs::write(dir.path().join("root-secret"), "je7MtGbClwBF/2Zp9Utk/h3yCo8nvbEXAMPLEKEY\n").expect("writes");
+    read(&path).map(|mut config| {
+        // Paths are compared without the directory that ends with this function.
+        for path in [&mut config.data, &mut config.tls.certificate, &mut config.seal.key_file] {
+            *path = path.strip_prefix(dir.path()).expect("relative paths lie beside the file").into();
+        }
+        config
+    })
+}
+
+#[test]
+fn a_whole_file_is_read() {
+    let config = read_text(WHOLE).expect("is taken");
+    assert_eq!(config.listen.to_string(), "127.0.0.1:8443");
+    assert_eq!(config.data, Path::new("data"));
+    assert_eq!(config.tls.certificate, Path::new("cert.pem"));
+    assert_eq!(config.tls.private_key, Path::new("/etc/strongroom/key.pem"));
+    assert_eq!(config.seal.passphrase, PassphraseSource::Environment("STRONGROOM_PASSPHRASE".to_owned()));
+    assert_eq!(config.limits, Limits { body_bytes: 65536, ..Limits::default() });
+    let [first, second] = &config.identity.accounts[..] else { panic!("two accounts") };
+    assert_eq!(first.id.as_str(), "111122223333");
+    assert_eq!(first.access_keys[0].user.as_deref(), Some("alice"));
+    assert_eq!(first.access_keys[1].user, None);
+    assert_eq!(first.access_keys[1].secret.expose(), b"je7MtGbClwBF/2Zp9Utk/h3yCo8nvbEXAMPLEKEY");
+    assert!(second.access_keys.is_empty());
+}
+
+#[test]
+fn what_is_wrong_is_named_by_line_and_field() {
+    check("127.0.0.1:8443", "localhost", ", line 2, listen: an address and a port");
+    check("data = \"data\"", "data = 5", ", line 3, data: expected");
+    check("data = \"data\"\n", "", ": missing field `data`");
+    check("body_bytes", "body_byte", ", line 11, body_byte: unknown field `body_byte`");
+    check("65536", "1", ", line 10, limits.body_bytes: must be at least 8192");
+    check("65536", "\"1\"", ", line 11, body_bytes: expected usize");
+    check("65536", "-1", ", line 11, body_bytes: expected usize");
+    check("passphrase_env = \"STRONGROOM_PASSPHRASE\"", "", ", line 7, seal: needs one of");
+    check("111122223333", "1111", ", line 13, account.id: an account id has twelve digits");
+    check("444455556666", "111122223333", "account.id: this account stands here twice");
+    check("AKIAI44QH8DHBEXAMPLE", "AKIAIOSFODNN7EXAMPLE", "account.access_key.id: this access key stands here twice");
+    check("AKIAI44QH8DHBEXAMPLE", "AKIA I44", "account.access_key.id: an access key id has");
+    check("secret_file = \"root-secret\"", "", "account.access_key.secret: needs one of secret and secret_file");
+    check("\"alice\"", "\"alice smith\"", ", line 17, account.access_key.user: a user name has");
+    check("\"root-secret\"", "\"no-such-file\"", "no-such-file: No such file");
+    check("[tls]", "[tls", "line 4");
+
+    #[track_caller]
+    fn check(part: &str, instead: &str, expect: &str) {
+        assert!(WHOLE.contains(part), "{part}");
+        let error = read_text(&WHOLE.replacen(part, instead, 1)).expect_err("is refused").to_string();
+        assert!(error.contains(expect), "{error}");
+    }
+}
+
+/// Whatever is done to the lines with secrets, the error does not repeat them.
+#[test]
+fn no_error_shows_a_secret() {
+    const SECRET: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
+    let quoted = format!("\"{SECRET}\"");
+    check(&quoted, &format!("{quoted} x"));
+    check(&quoted, &format!("\"{SECRET}"));
+    check(&quoted, SECRET);
+    check(&quoted, &format!("[{quoted}]"));
+    check(&quoted, &format!("{{ value = {quoted} }}"));
+    check(&format!("secret = {quoted}"), &quoted);
+    check("secret = \"", "secrets = \"");
+    check("body_bytes = 65536", &format!("body_bytes = {quoted}"));
+    check("[[account]]\nid = \"111122223333\"", &format!("[[account]]\nid = {quoted}"));
+    check("listen = \"127.0.0.1:8443\"", &format!("listen = {quoted}"));
+    check("user = \"alice\"", &format!("user = \"{SECRET} \""));
+    check("AKIAIOSFODNN7EXAMPLE", SECRET);
+    check("[limits]", &format!("limits = {quoted}\n[[account]]"));
+
+    #[track_caller]
+    fn check(part: &str, instead: &str) {
+        assert!(WHOLE.contains(part), "{part}");
+        let error = read_text(&WHOLE.replacen(part, instead, 1)).expect_err("is refused");
+        let shown = format!("{error} {error:?}");
+        assert!(!shown.contains("wJalr") && !shown.contains("EXAMPLEKEY"), "{shown}");
+    }
+}

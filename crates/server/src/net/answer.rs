@@ -1,0 +1,24 @@
+//! Who answers: the border between sockets and the service.
+
+use std::future::Future;
+
+use strongroom_service::{Node, Refusal, Reply, Request};
+
+/// Turns requests into replies: the service's node, or the fixed reply of the benchmark's null server.
+pub trait Answer: Send + Sync + 'static {
+    /// Answers a request that arrived whole.
+    fn answer(&self, request: Request<'_>) -> impl Future<Output = Reply> + Send;
+
+    /// Answers what never became a request.
+    fn refuse(&self, refusal: Refusal) -> Reply;
+}
+
+impl Answer for Node {
+    fn answer(&self, request: Request<'_>) -> impl Future<Output = Reply> + Send {
+        Self::answer(self, request)
+    }
+
+    fn refuse(&self, refusal: Refusal) -> Reply {
+        Self::refuse(self, refusal)
+    }
+}

@@ -1,0 +1,48 @@
+//! What the process asks of the system before it holds a secret.
+
+use std::panic;
+
+use nix::sys::prctl;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use tracing::{error, warn};
+
+/// Descriptors beside those of connections: the database, the log, the listener, files read on a reload.
+const OTHER_DESCRIPTORS: u64 = 64;
+
+/// No core dumps, no tracing by processes of the same user. A system that refuses is reported and does not stop us.
+pub(crate) fn harden() {
+    if let Err(error) = setrlimit(Resource::RLIMIT_CORE, 0, 0) {
+        warn!(%error, "cannot forbid core dumps");
+    }
+    if let Err(error) = prctl::set_dumpable(false) {
+        warn!(%error, "cannot forbid tracing of this process");
+    }
+}
+
+/// Allows as many open files as the system lets us, and says when `connections` may not fit.
+pub(crate) fn allow_open_files(connections: u32) {
+    let needed = u64::from(connections) + OTHER_DESCRIPTORS;
+    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return };
+    let wanted = needed.min(hard);
+    if soft < wanted
+        && let Err(error) = setrlimit(Resource::RLIMIT_NOFILE, wanted, hard)
+    {
+        warn!(%error, "cannot raise the limit of open files");
+    }
+    if needed > hard {
+        warn!(
+            limits.connections = connections,
+            open_files = hard,
+            "the system allows fewer open files than connections"
+        );
+    }
+}
+
+/// A panic's message may quote what it stumbled over, so that only its place is told.
+pub(crate) fn silence_panics() {
+    panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map_or_else(String::new, |at| format!("{}:{}", at.file(), at.line()));
+        let thread = std::thread::current();
+        error!(place, thread = thread.name().unwrap_or_default(), "a bug: panicked");
+    }));
+}
