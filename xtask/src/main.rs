@@ -4,6 +4,8 @@
 //! Anything the server needs: this program is for those who change Strongroom, and is shipped to nobody.
 
 mod codegen;
+#[cfg(test)]
+mod layers;
 mod test;
 
 use std::process::ExitCode;
