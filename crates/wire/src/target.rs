@@ -7,10 +7,9 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName};
 use strongroom_core::generated::OpName;
 
-static X_AMZ_TARGET: HeaderName = HeaderName::from_static("x-amz-target");
+pub use crate::kms::TARGET_PREFIX;
 
-/// What stands before the operation in `X-Amz-Target`.
-pub const TARGET_PREFIX: &str = "TrentService.";
+static X_AMZ_TARGET: HeaderName = HeaderName::from_static("x-amz-target");
 
 /// The content type of requests and replies.
 pub const CONTENT_TYPE_JSON: &str = "application/x-amz-json-1.1";

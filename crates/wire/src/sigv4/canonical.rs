@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use strongroom_crypto::digest::{Sha256, sha256};
 
 use super::RequestHead;
@@ -110,20 +110,23 @@ fn write_query(sink: &mut impl Sink, query: &str) {
 /// once; a request with many is looked up, so that its cost stays linear.
 fn write_headers(sink: &mut impl Sink, headers: &HeaderMap, signed_headers: &str) {
     const FEW: usize = 32;
-    let mut few: [(&str, &[u8]); FEW] = [("", b""); FEW];
-    let read = headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+    let mut few: [(&[u8], &[u8]); FEW] = [(b"", b""); FEW];
+    let read = headers.iter().map(|(name, value)| (name.as_str().as_bytes(), value.as_bytes()));
     let known = (headers.len() <= FEW).then(|| {
         few.iter_mut().zip(read).for_each(|(place, header)| *place = header);
         &few[..headers.len()]
     });
-    for name in signed_headers.split(';') {
-        sink.put(name.as_bytes());
+    for name in signed_headers.as_bytes().split(|byte| *byte == b';') {
+        sink.put(name);
         sink.put(b":");
         match known {
             Some(known) => {
                 write_values(sink, known.iter().filter(|(known, _)| *known == name).map(|(_, value)| *value))
             }
-            None => write_values(sink, headers.get_all(name).iter().map(HeaderValue::as_bytes)),
+            None => {
+                let values = HeaderName::from_bytes(name).map(|name| headers.get_all(name));
+                write_values(sink, values.iter().flatten().map(HeaderValue::as_bytes))
+            }
         }
         sink.put(b"\n");
     }
