@@ -46,7 +46,7 @@ fn days(year: &str, month: &str, day: &str) -> Option<i64> {
 }
 
 /// The calendar repeats every 400 years of 146,097 days; years begin in March, so that the leap day is the last.
-fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
+pub(crate) fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
     let of_era = year.rem_euclid(400);
     let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
@@ -54,7 +54,7 @@ fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
 }
 
 /// The inverse of [`days_from_civil`].
-fn civil(days: i64) -> [i64; 3] {
+pub(crate) fn civil(days: i64) -> [i64; 3] {
     let days = days + 719_468;
     let of_era = days.rem_euclid(146_097);
     let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;

@@ -2,6 +2,8 @@
 
 use strongroom_core::world::Timestamp;
 
+use crate::time::{civil, days_from_civil};
+
 /// `20150830T123600Z`, 16 bytes of ASCII.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct BasicTime([u8; 16]);
@@ -33,7 +35,7 @@ impl From<Timestamp> for BasicTime {
     /// Fractions of a second are cut off. Years beyond 9999 have no such form and become the last moment that has one.
     fn from(at: Timestamp) -> Self {
         let secs = at.as_secs().clamp(FIRST_SECOND, LAST_SECOND);
-        let (year, month, day) = civil_from_days(secs.div_euclid(DAY_SECS));
+        let [year, month, day] = civil(secs.div_euclid(DAY_SECS));
         let of_day = secs.rem_euclid(DAY_SECS);
         let mut out = *b"00000000T000000Z";
         put(&mut out[0..4], year);
@@ -106,34 +108,10 @@ fn moment(year: i64, month: i64, day: i64, [hour, minute, second]: [i64; 3]) -> 
     let in_range = (1..=12).contains(&month) && day >= 1 && hour < 24 && minute < 60 && second < 60;
     let days = days_from_civil(year, month.clamp(1, 12), day);
     // A day that the month does not have comes back as another date.
-    if !in_range || civil_from_days(days) != (year, month, day) {
+    if !in_range || civil(days) != [year, month, day] {
         return None;
     }
     Some(Timestamp::from_millis((days * DAY_SECS + hour * 3600 + minute * 60 + second) * 1000))
-}
-
-/// Days since 1970-01-01 of a date in the Gregorian calendar, counted in eras of 400 years that begin in March.
-fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let era = year.div_euclid(400);
-    let year_of_era = year.rem_euclid(400);
-    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-    era * 146_097 + day_of_era - 719_468
-}
-
-/// The inverse of [`days_from_civil`].
-fn civil_from_days(days: i64) -> (i64, i64, i64) {
-    let days = days + 719_468;
-    let era = days.div_euclid(146_097);
-    let day_of_era = days.rem_euclid(146_097);
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * from_march + 2) / 5 + 1;
-    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    (year, month, day)
 }
 
 #[cfg(test)]
@@ -195,7 +173,7 @@ mod tests {
     fn every_day_of_the_calendar_survives() {
         let mut days = FIRST_SECOND / DAY_SECS;
         while days <= LAST_SECOND / DAY_SECS {
-            let (year, month, day) = civil_from_days(days);
+            let [year, month, day] = civil(days);
             assert_eq!(days_from_civil(year, month, day), days);
             let at = Timestamp::from_millis(days * DAY_SECS * 1000);
             assert_eq!(parse_basic(BasicTime::from(at).as_str()), Some(at));
