@@ -127,11 +127,6 @@ BROKEN = {
             rf"'20150830' != '\d{{8}}', from '{TIME}'\."
         ),
     ),
-    "unknown access key": (
-        edit("Credential=test/", "Credential=nobody/"),
-        "UnrecognizedClientException",
-        UNKNOWN_TOKEN,
-    ),
     "one digit of the signature": (
         lambda headers: headers.update(Authorization=flip_last_digit(headers["Authorization"])),
         "InvalidSignatureException",

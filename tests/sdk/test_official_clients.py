@@ -86,7 +86,7 @@ def test_cli_gets_a_key_pair_whose_private_key_decrypts(cli, tmp_path, spec):
             "InvalidArnException",
             "Key Aliases are not supported for this operation.",
         ),
-        (["list-keys", "--starting-token", "x"], None, "token"),
+        (["list-keys", "--marker", "x", "--no-paginate"], "InvalidMarkerException", ""),
         (
             ["generate-data-key", "--key-id", "alias/none"],
             "ValidationException",

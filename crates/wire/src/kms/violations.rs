@@ -13,11 +13,12 @@ use super::constraint::{BlobShape, ChoiceShape, IntegerShape, ListShape, TextSha
 use super::{Admitted, EncryptionContext, SecretText};
 use crate::json::{Checked, Text, TextEntry};
 
-/// A value longer than this is cut where a message prints it.
-const ECHO_LIMIT_BYTES: usize = 4096;
+/// A value longer than this is cut where a message prints it. AWS prints all of it, and so does this for every value that a
+/// request within the usual body limit can bring.
+const ECHO_LIMIT_BYTES: usize = 1 << 20;
 
 /// A message longer than this is cut.
-const MESSAGE_LIMIT_BYTES: usize = 8192;
+const MESSAGE_LIMIT_BYTES: usize = 4 << 20;
 
 /// Violations beyond these are counted, not described.
 const DESCRIBED_LIMIT: usize = 100;

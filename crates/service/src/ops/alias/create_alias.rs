@@ -4,13 +4,10 @@ use strongroom_core::generated::OpName;
 use strongroom_core::key::AliasRecord;
 use strongroom_wire::kms;
 
-use super::{authorize_alias, refuse_alias_as_target};
+use super::{authorize_alias, check_room_for_alias, refuse_alias_as_target};
 use crate::error::OpError;
 use crate::frame::{Cx, Operation};
 use crate::keys::Forms;
-
-/// Customer aliases of one key (behaviours 10.1).
-const ALIASES_OF_A_KEY_MAX: usize = 50;
 
 pub(crate) struct CreateAlias;
 
@@ -26,10 +23,9 @@ impl Operation for CreateAlias {
         let key = cx.authorize_key(&input.target_key_id, Forms::KeyOnly, None).await?;
 
         let target = key.resource().arn;
-        if cx.keyring().count_aliases_of(&target, ALIASES_OF_A_KEY_MAX).await? == ALIASES_OF_A_KEY_MAX
-            && cx.keyring().alias(alias.resource()).await?.is_none()
-        {
-            return Err(OpError::LimitExceeded("The key has 50 aliases already.".into()));
+        // An alias that exists is told first.
+        if cx.keyring().alias(alias.resource()).await?.is_none() {
+            check_room_for_alias(cx, &target).await?;
         }
         let record = AliasRecord {
             arn: alias.into_resource(),

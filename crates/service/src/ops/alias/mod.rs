@@ -6,7 +6,7 @@ mod list_aliases;
 mod update_alias;
 
 use strongroom_authz::proof::Authorized;
-use strongroom_core::arn::AliasArn;
+use strongroom_core::arn::{AliasArn, KeyArn};
 use strongroom_core::ids::{AliasName, BadAliasName};
 
 pub(super) use create_alias::CreateAlias;
@@ -32,6 +32,21 @@ fn authorize_alias(cx: &Cx<'_>, text: &str) -> Result<Authorized<AliasArn>, OpEr
         return Err(OpError::ReservedAlias);
     }
     cx.authorize_alias(AliasArn { account: cx.account, region: cx.region, alias })
+}
+
+/// Customer aliases of one key (behaviours 10.1).
+const ALIASES_OF_A_KEY_MAX: usize = 50;
+
+/// Refuses one alias more than a key may have.
+///
+/// # Errors
+/// [`OpError::LimitExceeded`].
+async fn check_room_for_alias(cx: &Cx<'_>, key: &KeyArn) -> Result<(), OpError> {
+    if cx.keyring().count_aliases_of(key, ALIASES_OF_A_KEY_MAX).await? < ALIASES_OF_A_KEY_MAX {
+        Ok(())
+    } else {
+        Err(OpError::LimitExceeded("The key has 50 aliases already.".into()))
+    }
 }
 
 /// Aliases point to keys, not to each other; the text is that of the alias operations.

@@ -5,7 +5,7 @@ use strongroom_core::key::KeyRecord;
 use strongroom_core::{arn::KeyArn, spec};
 use strongroom_wire::kms;
 
-use super::{authorize_alias, refuse_alias_as_target};
+use super::{authorize_alias, check_room_for_alias, refuse_alias_as_target};
 use crate::error::OpError;
 use crate::frame::{Cx, Operation};
 use crate::keys::Forms;
@@ -39,6 +39,9 @@ impl Operation for UpdateAlias {
             ));
         }
         cx.check_state(new)?;
+        if old.arn != new.arn {
+            check_room_for_alias(cx, &new.arn).await?;
+        }
 
         cx.keyring()
             .change_alias(arn, |record| {

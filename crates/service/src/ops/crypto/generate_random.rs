@@ -4,7 +4,7 @@ use strongroom_core::generated::OpName;
 use strongroom_core::secret::SecretBytes;
 use strongroom_wire::kms;
 
-use super::{missing, refuse_recipient};
+use super::refuse_recipient;
 use crate::error::OpError;
 use crate::frame::{Cx, Operation};
 
@@ -18,7 +18,7 @@ impl Operation for GenerateRandom {
     async fn run(cx: &Cx<'_>, input: Self::Input) -> Result<Self::Output, OpError> {
         // Needed, though the shape does not say so.
         let bytes = input.number_of_bytes.and_then(|bytes| usize::try_from(bytes).ok());
-        let bytes = bytes.ok_or_else(|| missing("numberOfBytes"))?;
+        let bytes = bytes.ok_or(OpError::invalid("NumberOfBytes is required."))?;
         refuse_recipient(input.recipient.as_ref())?;
         let _proof = cx.authorize_account()?;
         if let Some(id) = input.custom_key_store_id {
