@@ -391,7 +391,8 @@ impl Judge<'_, '_> {
         };
         let sides = Sides {
             entry,
-            has_resource_policy: self.policies.resource.is_some(),
+            // For retiring, the grant is what must let the caller in, whatever else there is.
+            needs_entry: self.policies.resource.is_some() || matches!(question, Question::Retire(_)),
             is_identity_allowed: identity.is_some() || *request.caller.principal() == Principal::Root,
             is_within_boundary,
             is_within_session,
@@ -524,7 +525,8 @@ fn retirement_entry(grant: &Grant, caller: &Caller) -> Option<(Grade, Entry)> {
 #[derive(Clone, Copy)]
 struct Sides {
     entry: Option<(Grade, Entry)>,
-    has_resource_policy: bool,
+    /// Whether something on the side of the resource must let the caller in.
+    needs_entry: bool,
     is_identity_allowed: bool,
     is_within_boundary: bool,
     is_within_session: bool,
@@ -534,8 +536,8 @@ impl Sides {
     /// Why a caller of the owner's account may not; `None` when it may.
     fn judge_within_account(&self, is_foreign: bool) -> Option<Cause> {
         match self.entry {
-            None if self.has_resource_policy && is_foreign => Some(Cause::Stranger),
-            None if self.has_resource_policy => Some(Cause::NoAllow(Layer::Resource)),
+            None if self.needs_entry && is_foreign => Some(Cause::Stranger),
+            None if self.needs_entry => Some(Cause::NoAllow(Layer::Resource)),
             Some((Grade::Direct, _)) => None,
             Some((Grade::Limited, _)) => self.judge_limits(),
             Some((Grade::Delegated, _)) | None => self.judge_identity(),
