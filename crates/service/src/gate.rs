@@ -80,8 +80,6 @@ pub enum Refusal {
     BadRequest,
     /// Too many connections or requests at once.
     Overloaded,
-    /// The service failed.
-    Internal,
 }
 
 impl Node {
@@ -103,7 +101,6 @@ impl Node {
             Refusal::BodyTooLarge | Refusal::HeadTooLarge => ErrorCode::RequestEntityTooLargeException,
             Refusal::BadRequest => ErrorCode::SerializationException,
             Refusal::Timeout | Refusal::Overloaded => ErrorCode::ServiceUnavailable,
-            Refusal::Internal => ErrorCode::InternalFailure,
         };
         reply(request_id, &Fault::silent(code))
     }
