@@ -204,15 +204,15 @@ fn open_database(dir: &DataDir) -> Result<Connection, Error> {
     Ok(db)
 }
 
-/// A file that ends before its last page was cut off. Pages that are only in the log count as there.
+/// A file that is shorter than its header says was cut off; one that is longer has a header that lies. Pages may be only in the log.
 fn check_length(db: &Connection, dir: &DataDir) -> Result<(), Error> {
-    let number = |name| {
-        db.pragma_query_value(None, name, |row| row.get::<_, u64>(0))
-            .map_err(|error| lift("measuring the database", error))
-    };
-    let expected = number("page_count")? * number("page_size")?;
-    let found = dir.database_bytes()?.saturating_add(dir.log_bytes()?);
-    if found >= expected { Ok(()) } else { Err(Error::Corrupt(format!("it has {found} bytes of {expected}"))) }
+    let doing = "measuring the database";
+    let number =
+        |name| db.pragma_query_value(None, name, |row| row.get::<_, u64>(0)).map_err(|error| lift(doing, error));
+    let expected = number("page_count")?.saturating_mul(number("page_size")?);
+    let (found, log) = (dir.database_bytes()?, dir.log_bytes()?);
+    let fits = if log == 0 { found == expected } else { found.saturating_add(log) >= expected };
+    if fits { Ok(()) } else { Err(Error::Corrupt(format!("it has {found} bytes where its header says {expected}"))) }
 }
 
 fn spawn_readers(dir: &DataDir, queries: Work<Query>) -> Result<Vec<JoinHandle<()>>, Error> {

@@ -11,7 +11,6 @@ use std::io;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use rusqlite::config::DbConfig;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::connection::BUSY_TIMEOUT;
@@ -187,10 +186,8 @@ impl Writer {
 
     fn close(self) -> Result<(), Error> {
         checkpoint(&self.db).and_then(require_complete)?;
-        // The last connection removes the empty log, if it may.
-        let closing = |error| lift("closing the database", error);
-        self.db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false).map_err(closing)?;
-        self.db.close().map_err(|(_, error)| closing(error))
+        // The last connection removes the empty log.
+        self.db.close().map_err(|(_, error)| lift("closing the database", error))
     }
 }
 
