@@ -12,7 +12,7 @@ use strongroom_service::{Refusal, Reply, Request};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-const JSON: &str = "application/x-amz-json-1.1";
+use crate::client::JSON;
 
 /// Tells method, path, Host, body length and TLS version; `/sleep/MS` takes its time, `/empty` has no body.
 pub(crate) struct Echo;
