@@ -17,6 +17,7 @@ use strongroom_crypto::digest;
 use strongroom_wire::kms::{ErrorCode, Fault};
 use strongroom_wire::sigv4::{self, AuthError, Policy, RequestHead};
 use strongroom_wire::target::{self, CONTENT_TYPE_JSON};
+use zeroize::Zeroizing;
 
 use crate::error::OpError;
 use crate::frame::Call;
@@ -63,8 +64,8 @@ pub struct Reply {
     pub request_id: RequestId,
     /// For `Content-Type`.
     pub content_type: &'static str,
-    /// JSON, or nothing. It may hold a plaintext: wipe it once it is sent.
-    pub body: Vec<u8>,
+    /// JSON, or nothing. It may hold a plaintext, so it is wiped when it is dropped.
+    pub body: Zeroizing<Vec<u8>>,
 }
 
 /// Why a request never came to its target.
@@ -114,7 +115,7 @@ impl Node {
         Ok(RequestId::from_random(random))
     }
 
-    async fn try_answer(&self, request_id: RequestId, request: &Request<'_>) -> Result<Vec<u8>, Fault> {
+    async fn try_answer(&self, request_id: RequestId, request: &Request<'_>) -> Result<Zeroizing<Vec<u8>>, Fault> {
         let op = target::resolve(request.method, request.path, request.headers)?;
         let now = self.clock.now();
         let Signer { caller, account, region } = self.authenticate(request, now)?;
@@ -134,14 +135,8 @@ impl Node {
             return Err(AuthError::InvalidSessionToken.into());
         }
         if let Some(secret) = key.secret() {
-            let signing_key = self.signing_keys.get(
-                unverified.access_key_id(),
-                secret,
-                unverified.date(),
-                region,
-                unverified.service(),
-            );
-            unverified.verify(&signing_key, &digest::sha256(request.body))?;
+            let payload = digest::sha256(request.body);
+            self.signing_keys.with(&unverified, secret, |signing_key| unverified.verify(signing_key, &payload))?;
         }
         let caller = key.caller(region);
         let account = caller.account().ok_or(AuthError::UnknownAccessKey)?;
@@ -156,5 +151,5 @@ struct Signer {
 }
 
 fn reply(request_id: RequestId, fault: &Fault) -> Reply {
-    Reply { status: fault.code.status(), request_id, content_type: CONTENT_TYPE_JSON, body: fault.encode() }
+    Reply { status: fault.code.status(), request_id, content_type: CONTENT_TYPE_JSON, body: fault.encode().into() }
 }

@@ -61,7 +61,7 @@ impl Answer for Echo {
 }
 
 fn reply(status: u16, body: Vec<u8>) -> Reply {
-    Reply { status, request_id: RequestId::from_random([7; 16]), content_type: JSON, body }
+    Reply { status, request_id: RequestId::from_random([7; 16]), content_type: JSON, body: body.into() }
 }
 
 /// A running accept loop.
