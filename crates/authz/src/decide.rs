@@ -418,11 +418,7 @@ impl Judge<'_, '_> {
         let ask =
             GrantAsk { caller: request.caller, operation, context: request.context, proposed: request.proposed_grant };
         if let Some(trace) = &mut self.trace {
-            grants.explain(&ask, &mut |id, outcome| {
-                if trace.grants.len() < Trace::MAX_GRANTS {
-                    trace.grants.push((id, outcome));
-                }
-            });
+            trace.grants.extend(grants.outcomes(&ask).take(Trace::MAX_GRANTS));
         }
         if by_policy.is_some_and(|(grade, _)| grade == Grade::Direct) {
             return by_policy;
@@ -546,14 +542,14 @@ impl Sides {
 
     /// Why a caller of another account, or of none, may not; `None` when it may.
     fn judge_across_accounts(&self, request: &Request<'_>) -> Option<Cause> {
-        let Some((grade, _)) = self.entry else { return Some(Cause::Stranger) };
-        if request.caller.account().is_none() {
-            // Services and users of identity providers have no policies of their own: being named is all.
-            return (grade != Grade::Direct).then_some(Cause::Stranger);
+        if self.entry.is_none() {
+            return Some(Cause::Stranger);
         }
-        match request.cross_account {
-            CrossAccount::WithoutEffect => Some(Cause::Stranger),
-            CrossAccount::Effective => self.judge_identity(),
+        match (request.caller.account(), request.cross_account) {
+            // Services and users of identity providers have no policies of their own: being named is all.
+            (None, _) => None,
+            (Some(_), CrossAccount::WithoutEffect) => Some(Cause::Stranger),
+            (Some(_), CrossAccount::Effective) => self.judge_identity(),
         }
     }
 

@@ -43,7 +43,7 @@ const ACTIONS: [&str; 6] =
     ["kms:Decrypt", "kms:Encrypt", "kms:DescribeKey", "kms:CreateGrant", "kms:Sign", "sts:AssumeRole"];
 const OPERATIONS: [&str; 5] = ["Decrypt", "Encrypt", "DescribeKey", "CreateGrant", "Sign"];
 const WORDS: [&str; 7] = ["a", "b", "ab", "A", "", "a*", "one"];
-const PATTERNS: [&str; 12] = [
+const PATTERNS: [&str; 13] = [
     "a",
     "b",
     "A",
@@ -55,6 +55,7 @@ const PATTERNS: [&str; 12] = [
     "${aws:username}",
     "${aws:PrincipalTag/team}",
     "${aws:PrincipalTag/none, 'a'}",
+    "${kms:EncryptionContext:app}",
     "${*}",
 ];
 
