@@ -1,10 +1,12 @@
 """Slow mathematics beside fast calls, and many callers at once."""
 
+import select
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from harness.wire import Kms
+from harness.server import dev
+from harness.wire import Kms, connect_socket, encode, signed_headers
 
 FLOOD = 24
 
@@ -28,6 +30,7 @@ def test_a_flood_of_slow_calls_delays_no_fast_one(kms, key):
         started = time.monotonic()
         kms.ok("GenerateDataKey", KeyId=key["KeyId"], KeySpec="AES_256")
         durations.append(time.monotonic() - started)
+        time.sleep(0.02)
     for thread in threads:
         thread.join()
     assert len(outcomes) == FLOOD
@@ -37,6 +40,33 @@ def test_a_flood_of_slow_calls_delays_no_fast_one(kms, key):
     # A call that had to wait for a key's making would take hundreds of milliseconds; the bound leaves room for a
     # machine whose two cores are busy with exactly that.
     assert durations[len(durations) * 9 // 10] < 0.25, durations[-20:]
+
+
+def test_a_full_queue_says_come_again():
+    """More slow calls than may wait: the surplus is refused at once, and fast calls go on."""
+    with dev() as server:
+        kms = Kms(server)
+        key = kms.key()["KeyId"]
+        body = encode({"KeyId": key, "KeyPairSpec": "RSA_4096"})
+        headers = signed_headers(server, "TrentService.GenerateDataKeyPair", body, kms.credentials)
+        head = "POST / HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        request = head.encode() + f"Content-Length: {len(body)}\r\n\r\n".encode() + body
+        connections = [connect_socket(server) for _ in range(400)]
+        for connection in connections:
+            connection.sendall(request)
+        time.sleep(1)
+        readable, _, _ = select.select(connections, [], [], 10)
+        refused = [answer for answer in (connection.recv(4096) for connection in readable) if b" 400 " in answer]
+        assert refused
+        assert all(b'"__type":"ThrottlingException"' in answer for answer in refused), refused[0]
+        started = time.monotonic()
+        kms.ok("GenerateDataKey", KeyId=key, KeySpec="AES_256")
+        assert time.monotonic() - started < 1
+        kms.close()
+        for connection in connections:
+            connection.close()
+        # What waits in the queue is nobody's any more; the server need not finish it to end.
+        server.kill()
 
 
 def test_many_callers_of_one_key(kms, key):

@@ -33,6 +33,12 @@ def test_the_quick_start_pasted(dev_server, tmp_path):
     assert done.stdout.splitlines() == ["attack at dawn", "the pair fits"]
 
 
+def test_the_two_set_up_commands_are_named():
+    blocks = re.findall(r"^```sh\n(.*?)^```", README, re.M | re.S)
+    assert "cargo run --release -- dev" in blocks[0]
+    assert any(block.strip() == "cargo xtask test" for block in blocks)
+
+
 def test_the_address_is_the_default():
     assert "`http://127.0.0.1:4599`" in README
 
