@@ -398,11 +398,10 @@ impl Judge<'_, '_> {
             is_within_session,
         };
         let is_foreign = request.caller.account() != Some(owner);
-        let cause = match question {
-            _ if self.findings.deny.is_some() => self.findings.deny.map(|deny| Cause::ExplicitDeny(self.name(deny))),
-            Question::Retire(_) => sides.judge_within_account(is_foreign),
-            Question::Use if !is_foreign => sides.judge_within_account(is_foreign),
-            Question::Use => sides.judge_across_accounts(request),
+        let cause = match (self.findings.deny, question) {
+            (Some(deny), _) => Some(Cause::ExplicitDeny(self.name(deny))),
+            (None, Question::Use) if is_foreign => sides.judge_across_accounts(request),
+            (None, Question::Use | Question::Retire(_)) => sides.judge_within_account(is_foreign),
         };
         match cause {
             None => Decision::Allow(self.allowed(entry, identity)),
