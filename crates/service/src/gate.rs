@@ -14,7 +14,7 @@ use strongroom_authz::caller::Caller;
 use strongroom_core::ids::{AccountId, Region, RequestId};
 use strongroom_core::world::Timestamp;
 use strongroom_crypto::digest;
-use strongroom_wire::kms::{ErrorCode, Fault};
+use strongroom_wire::kms::{ErrorCode, Fault, facts};
 use strongroom_wire::sigv4::{self, AuthError, Policy, RequestHead};
 use strongroom_wire::target::{self, CONTENT_TYPE_JSON};
 use zeroize::Zeroizing;
@@ -84,8 +84,8 @@ pub enum Refusal {
 }
 
 impl Node {
-    /// Answers one request.
-    pub async fn answer(&self, request: Request<'_>) -> Reply {
+    /// Answers one request. When the answer is no longer waited for, a change that has begun is carried to its end all the same.
+    pub async fn answer(self: &Arc<Self>, request: Request<'_>) -> Reply {
         let Ok(request_id) = self.new_request_id() else {
             return reply(RequestId::from_random([0; 16]), &Fault::silent(ErrorCode::KMSInternalException));
         };
@@ -115,12 +115,32 @@ impl Node {
         Ok(RequestId::from_random(random))
     }
 
-    async fn try_answer(&self, request_id: RequestId, request: &Request<'_>) -> Result<Zeroizing<Vec<u8>>, Fault> {
+    async fn try_answer(
+        self: &Arc<Self>,
+        request_id: RequestId,
+        request: &Request<'_>,
+    ) -> Result<Zeroizing<Vec<u8>>, Fault> {
         let op = target::resolve(request.method, request.path, request.headers)?;
         let now = self.clock.now();
         let Signer { caller, account, region } = self.authenticate(request, now)?;
         let call = Call { op, request_id, caller, account, region, now, body: request.body };
-        ops::dispatch(self, &call).await.map_err(|error| Fault::from(&error))
+        let outcome =
+            if facts(op).read_only { ops::dispatch(self, &call).await } else { self.dispatch_to_the_end(&call).await };
+        outcome.map_err(|error| Fault::from(&error))
+    }
+
+    /// Runs a call that changes something in a task of its own. The server drops what it waits for when a caller hangs up or
+    /// time runs out; memory and store must not part because of that, nor a change and its record.
+    async fn dispatch_to_the_end(self: &Arc<Self>, call: &Call<'_>) -> Result<Zeroizing<Vec<u8>>, OpError> {
+        let node = Arc::clone(self);
+        let body = Zeroizing::new(call.body.to_vec());
+        let Call { op, request_id, ref caller, account, region, now, .. } = *call;
+        let caller = Arc::clone(caller);
+        let task = tokio::spawn(async move {
+            let call = Call { op, request_id, caller, account, region, now, body: &body };
+            ops::dispatch(&node, &call).await
+        });
+        task.await.unwrap_or(Err(OpError::Panicked))
     }
 
     /// Checks the signature and finds out who made it.

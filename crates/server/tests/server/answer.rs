@@ -18,7 +18,7 @@ use crate::client::JSON;
 pub(crate) struct Echo;
 
 impl Answer for Echo {
-    fn answer(&self, request: Request<'_>) -> impl Future<Output = Reply> + Send {
+    fn answer(self: &Arc<Self>, request: Request<'_>) -> impl Future<Output = Reply> + Send {
         let host = request.headers.get("host").and_then(|host| host.to_str().ok()).unwrap_or_default();
         let tls = request.tls.map_or_else(String::new, |tls| {
             format!(

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderValue};
 use serde_json::{Value, json};
 use strongroom_core::generated::{KeySpec, KeyUsage, OpName};
-use strongroom_core::secret::SecretBytes;
-use strongroom_core::world::{Clock, ManualClock, Timestamp};
+use strongroom_core::secret::{SecretArray, SecretBytes};
+use strongroom_core::world::{Clock, ManualClock, Rng, Timestamp};
 use strongroom_crypto::digest::sha256;
 use strongroom_crypto::rng::SystemRng;
 use strongroom_service::{AccessKeyConfig, AccountConfig, IdentityConfig, Limits, Mode, Node, Parts, Request};
-use strongroom_store::MemoryStore;
-use strongroom_vault::seal::MemorySeal;
+use strongroom_store::{MemoryStore, Store};
+use strongroom_vault::seal::{MemorySeal, SealError, SealProvider};
 use strongroom_wire::sigv4::{Credentials, Scope, sign};
 
 /// The account that owns the keys of a test.
@@ -22,7 +22,9 @@ pub(crate) const STRANGER: &str = "444455556666";
 
 /// A service of its own, with a clock that stands still.
 pub(crate) struct TestKms {
-    node: Node,
+    node: Arc<Node>,
+    store: Arc<dyn Store>,
+    seal: Arc<MemorySeal>,
     pub(crate) clock: Arc<ManualClock>,
     runtime: tokio::runtime::Runtime,
 }
@@ -30,10 +32,37 @@ pub(crate) struct TestKms {
 /// A success's body, or a failure's code and message.
 pub(crate) type Answer = Result<Value, (String, Option<String>)>;
 
+/// One seal for a service and the one that is started after it.
+struct SharedSeal(Arc<MemorySeal>);
+
+impl SealProvider for SharedSeal {
+    fn seal(&self, root: &SecretArray<32>, rng: &dyn Rng) -> Result<Vec<u8>, SealError> {
+        self.0.seal(root, rng)
+    }
+
+    fn unseal(&self, sealed: &[u8]) -> Result<SecretArray<32>, SealError> {
+        self.0.unseal(sealed)
+    }
+}
+
 impl TestKms {
     pub(crate) fn new() -> Self {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        Self::over(Arc::new(MemoryStore::new()))
+    }
+
+    /// A service over this store.
+    pub(crate) fn over(store: Arc<dyn Store>) -> Self {
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_790_000_000_123)));
+        Self::start(store, Arc::new(MemorySeal::random(&SystemRng).unwrap()), clock)
+    }
+
+    /// Another service over the same store, which knows nothing that is not there.
+    pub(crate) fn restarted(&self) -> Self {
+        Self::start(Arc::clone(&self.store), Arc::clone(&self.seal), Arc::clone(&self.clock))
+    }
+
+    fn start(store: Arc<dyn Store>, seal: Arc<MemorySeal>, clock: Arc<ManualClock>) -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let account = |id: &str| AccountConfig {
             id: id.parse().unwrap(),
             access_keys: vec![AccessKeyConfig {
@@ -43,16 +72,24 @@ impl TestKms {
             }],
         };
         let parts = Parts {
-            store: Arc::new(MemoryStore::new()),
-            seal: Box::new(MemorySeal::random(&SystemRng).unwrap()),
+            store: Arc::clone(&store),
+            seal: Box::new(SharedSeal(Arc::clone(&seal))),
             clock: clock.clone(),
             rng: Arc::new(SystemRng),
             identity: IdentityConfig { accounts: vec![account(OWNER), account(STRANGER)] },
             mode: Mode::Serve,
             limits: Limits::default(),
         };
-        let node = runtime.block_on(Node::start(parts)).unwrap();
-        Self { node, clock, runtime }
+        let node = Arc::new(runtime.block_on(Node::start(parts)).unwrap());
+        Self { node, store, seal, clock, runtime }
+    }
+
+    pub(crate) fn node(&self) -> &Arc<Node> {
+        &self.node
+    }
+
+    pub(crate) fn runtime(&self) -> &tokio::runtime::Runtime {
+        &self.runtime
     }
 
     /// Calls as the owner in us-east-1.
@@ -60,9 +97,8 @@ impl TestKms {
         self.call_as(OWNER, "us-east-1", op, body)
     }
 
-    /// Calls as a user of `account` in `region`.
-    pub(crate) fn call_as(&self, account: &str, region: &str, op: OpName, body: &Value) -> Answer {
-        let body = body.to_string();
+    /// The head of a call by a user of `account` in `region`.
+    pub(crate) fn signed_headers(&self, account: &str, region: &str, op: OpName, body: &str) -> HeaderMap {
         let mut headers = HeaderMap::new();
         headers.insert("host", HeaderValue::from_static("localhost"));
         headers.insert("content-type", HeaderValue::from_static("application/x-amz-json-1.1"));
@@ -73,6 +109,13 @@ impl TestKms {
         let scope = Scope { region, service: "kms" };
         let payload = sha256(body.as_bytes());
         sign(("POST", "/", None), &mut headers, &payload, &credentials, &scope, self.clock.now()).unwrap();
+        headers
+    }
+
+    /// Calls as a user of `account` in `region`.
+    pub(crate) fn call_as(&self, account: &str, region: &str, op: OpName, body: &Value) -> Answer {
+        let body = body.to_string();
+        let headers = self.signed_headers(account, region, op, &body);
         let reply = self.runtime.block_on(self.node.answer(Request {
             method: "POST",
             path: "/",

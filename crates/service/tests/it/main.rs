@@ -4,6 +4,7 @@
 
 mod algorithms;
 mod fixtures;
+mod hanging_up;
 mod kms;
 mod laws;
 mod states;
