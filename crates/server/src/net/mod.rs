@@ -17,7 +17,6 @@ mod http;
 mod listener;
 mod reply;
 mod stop;
-mod size_probe;
 mod tls;
 
 pub use answer::Answer;

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Waker};
 
 use serde_json::{Value, json};
 use strongroom_core::generated::{KeySpec, KeyUsage, OpName};
@@ -32,12 +32,14 @@ impl Store for SlowStore {
 
     fn commit(&self, batch: Batch) -> StoreFuture<'static, ()> {
         let commit = self.0.commit(batch);
-        Box::pin(async move {
-            tokio::task::yield_now().await;
-            let outcome = commit.await;
-            tokio::task::yield_now().await;
-            outcome
-        })
+        // Once begun it goes on by itself, as that of a database does.
+        let begin = || {
+            tokio::spawn(async move {
+                tokio::task::yield_now().await;
+                commit.await
+            })
+        };
+        Box::pin(async move { begin().await.unwrap() })
     }
 }
 
@@ -56,7 +58,7 @@ fn call_and_hang_up(kms: &TestKms, op: OpName, body: &Value, polls: usize) {
             tls: None,
         }));
         for _ in 0..polls {
-            if let Poll::Ready(_) = answer.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            if answer.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready() {
                 return;
             }
             tokio::task::yield_now().await;
