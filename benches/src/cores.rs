@@ -29,9 +29,11 @@ impl Cores {
     }
 }
 
-/// Binds this thread, and the processes that it starts from now on, to `core`.
-pub(crate) fn pin_to(core: usize) -> Result<(), Error> {
+/// Binds this thread, and the threads and processes that it starts from now on, to `cores`.
+pub(crate) fn pin_to(cores: &[usize]) -> Result<(), Error> {
     let mut set = CpuSet::new();
-    set.set(core)?;
+    for core in cores {
+        set.set(*core)?;
+    }
     Ok(sched_setaffinity(Pid::from_raw(0), &set)?)
 }

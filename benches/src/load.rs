@@ -14,7 +14,7 @@ use crate::stream::Stream;
 pub(crate) const CONNECTIONS: usize = 64;
 
 /// Room for a reply's head and body.
-const REPLY_MAX_BYTES: usize = 16 << 10;
+pub(crate) const REPLY_MAX_BYTES: usize = 16 << 10;
 
 /// After this long without any reply, the server is taken for dead.
 const SILENCE: Duration = Duration::from_secs(10);
@@ -131,13 +131,19 @@ impl Connection {
     }
 }
 
-/// The length of the reply that begins here, once its head is whole.
+/// The length of the reply that begins here, once its head is whole. It must be a 200.
 fn reply_length(bytes: &[u8]) -> Result<Option<usize>, Error> {
-    let Some(head_end) = find(bytes, b"\r\n\r\n") else { return Ok(None) };
-    let head = &bytes[..head_end + 2];
-    if !head.starts_with(b"HTTP/1.1 200 ") {
+    let length = any_reply_length(bytes)?;
+    if length.is_some() && !bytes.starts_with(b"HTTP/1.1 200 ") {
         return Err(format!("not a 200: {}", String::from_utf8_lossy(bytes)).into());
     }
+    Ok(length)
+}
+
+/// The same for a reply of any status.
+pub(crate) fn any_reply_length(bytes: &[u8]) -> Result<Option<usize>, Error> {
+    let Some(head_end) = find(bytes, b"\r\n\r\n") else { return Ok(None) };
+    let head = &bytes[..head_end + 2];
     const NAME: &[u8] = b"\r\ncontent-length: ";
     let at = find(head, NAME).ok_or("a reply without Content-Length")? + NAME.len();
     let digits = head[at..].iter().take_while(|byte| byte.is_ascii_digit());

@@ -7,6 +7,7 @@
 //! Building the programs (`cargo xtask bench` does), other servers, single functions.
 
 mod cores;
+mod flood;
 mod load;
 mod null;
 mod process;

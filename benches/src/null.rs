@@ -159,7 +159,7 @@ async fn framed(listener: TcpListener, tls: Option<PathBuf>) -> Result<(), Error
 struct Constant;
 
 impl Answer for Constant {
-    fn answer(&self, _: Request<'_>) -> impl Future<Output = Reply> + Send {
+    fn answer(self: &Arc<Self>, _: Request<'_>) -> impl Future<Output = Reply> + Send {
         std::future::ready(constant(200))
     }
 

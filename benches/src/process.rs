@@ -18,9 +18,18 @@ pub(crate) struct Server {
 impl Server {
     /// Starts it on the servers' core and waits for the line with its address.
     pub(crate) fn start(command: &mut Command, cores: Cores) -> Result<Self, Error> {
-        cores::pin_to(cores.servers)?;
+        Self::start_on(&[cores.servers], command, cores)
+    }
+
+    /// The same on both cores, one of which the load shares.
+    pub(crate) fn start_on_both(command: &mut Command, cores: Cores) -> Result<Self, Error> {
+        Self::start_on(&[cores.servers, cores.load], command, cores)
+    }
+
+    fn start_on(allowed: &[usize], command: &mut Command, cores: Cores) -> Result<Self, Error> {
+        cores::pin_to(allowed)?;
         let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
-        cores::pin_to(cores.load)?;
+        cores::pin_to(&[cores.load])?;
         let mut child = child.map_err(|error| format!("cannot start {command:?}: {error}"))?;
         let mut line = String::new();
         if let Some(stdout) = child.stdout.as_mut() {

@@ -116,12 +116,13 @@ impl Target {
     }
 }
 
-fn text(value: &Value) -> Result<String, Error> {
+/// A member of a reply that is text.
+pub(crate) fn text(value: &Value) -> Result<String, Error> {
     value.as_str().map(str::to_owned).ok_or_else(|| "a reply lacks a member".into())
 }
 
 /// One call, answered with 200.
-fn call(stream: &mut Stream, caller: &Caller, operation: &str, input: &Value) -> Result<Value, Error> {
+pub(crate) fn call(stream: &mut Stream, caller: &Caller, operation: &str, input: &Value) -> Result<Value, Error> {
     stream.send(&caller.request(operation, input)?)?;
     let since = Instant::now();
     let mut reply = Vec::new();

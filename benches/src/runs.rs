@@ -198,7 +198,7 @@ fn transport(
     let bare = Server::start(&mut bare, cores)?;
     let framed = Server::start(&mut framed, cores)?;
     let real = Server::start(&mut real, cores)?;
-    cores::pin_to(cores.load)?;
+    cores::pin_to(&[cores.load])?;
     let target = Target::prepare(caller, real.address, tls)?;
     let bench = |name: &str, server, target| -> Result<Bench<'_>, Error> {
         let server: &Server = server;
@@ -243,7 +243,8 @@ fn case(transport: &'static str, bench: Bench<'_>) -> Result<Case, Error> {
     })
 }
 
-fn median(mut figures: Vec<f64>) -> f64 {
+/// The middle figure.
+pub(crate) fn median(mut figures: Vec<f64>) -> f64 {
     figures.sort_unstable_by(f64::total_cmp);
     let middle = figures.len() / 2;
     match figures.len() % 2 {
