@@ -232,11 +232,7 @@ impl<'a> Cx<'a> {
         work: Work,
         job: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, OpError> {
-        if cost::is_slow(spec, work) {
-            self.node.slow.run(job).await.map_err(|_| OpError::Throttled)
-        } else {
-            Ok(job())
-        }
+        if cost::is_slow(spec, work) { Ok(self.node.slow.run(spec, work, job).await?) } else { Ok(job()) }
     }
 
     /// Opens the material that encrypts.
