@@ -106,8 +106,10 @@ impl Node {
         reply(request_id, &Fault::silent(code))
     }
 
-    /// Ends the node: nothing is pending that a reply has not waited for, so there is nothing to finish.
-    pub async fn shut_down(&self) {}
+    /// Ends the node once every change is made that has begun. No further call may come.
+    pub async fn shut_down(&self) {
+        drop(self.changes.write().await);
+    }
 
     fn new_request_id(&self) -> Result<RequestId, OpError> {
         let mut random = [0; 16];
@@ -136,9 +138,12 @@ impl Node {
         let body = Zeroizing::new(call.body.to_vec());
         let Call { op, request_id, ref caller, account, region, now, .. } = *call;
         let caller = Arc::clone(caller);
+        let under_way = Arc::clone(&self.changes).read_owned().await;
         let task = tokio::spawn(async move {
             let call = Call { op, request_id, caller, account, region, now, body: &body };
-            ops::dispatch(&node, &call).await
+            let outcome = ops::dispatch(&node, &call).await;
+            drop(under_way);
+            outcome
         });
         task.await.unwrap_or(Err(OpError::Panicked))
     }

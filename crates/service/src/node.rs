@@ -92,6 +92,8 @@ pub struct Node {
     pub(crate) key_pairs: KeyPairs,
     pub(crate) slow: Arc<SlowPool>,
     pub(crate) journal: Journal,
+    /// Held by every change under way, so that the end of the node can wait for them.
+    pub(crate) changes: Arc<tokio::sync::RwLock<()>>,
 }
 
 /// The account of callers in `dev` whose access key names none.
@@ -117,6 +119,7 @@ impl Node {
             signing_keys: SigningKeys::default(),
             slow,
             journal: Journal,
+            changes: Arc::default(),
         })
     }
 }

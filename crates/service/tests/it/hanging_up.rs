@@ -13,7 +13,7 @@ use strongroom_store::{Batch, MemoryStore, Record, Store, StoreFuture, Table};
 use crate::kms::{OWNER, TestKms};
 
 /// A store that takes its time to commit.
-struct SlowStore(MemoryStore);
+pub(crate) struct SlowStore(pub(crate) MemoryStore);
 
 impl Store for SlowStore {
     fn get<'a>(&'a self, table: Table, key: &'a [u8]) -> StoreFuture<'a, Option<Record>> {

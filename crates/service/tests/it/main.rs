@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "in a test the panic is the report")]
 
 mod algorithms;
+mod aliases;
 mod fixtures;
 mod hanging_up;
 mod kms;
