@@ -18,6 +18,7 @@ use strongroom_wire::kms::{ErrorCode, Fault};
 use strongroom_wire::sigv4::{self, AuthError, Policy, RequestHead};
 use strongroom_wire::target::{self, CONTENT_TYPE_JSON};
 
+use crate::context::Circumstances;
 use crate::error::OpError;
 use crate::frame::Call;
 use crate::node::Node;
@@ -121,7 +122,13 @@ impl Node {
         let op = target::resolve(request.method, request.path, request.headers)?;
         let now = self.clock.now();
         let Signer { caller, account, region } = self.authenticate(request, now)?;
-        let call = Call { op, request_id, caller, account, region, now, body: request.body };
+        let circumstances = Circumstances {
+            peer: request.peer,
+            is_secure: request.tls.is_some(),
+            user_agent: header(request, &http::header::USER_AGENT),
+            referer: header(request, &http::header::REFERER),
+        };
+        let call = Call { op, request_id, caller, account, region, now, circumstances, body: request.body };
         ops::dispatch(self, &call).await.map_err(|error| Fault::from(&error))
     }
 
@@ -156,6 +163,11 @@ struct Signer {
     caller: Arc<Caller>,
     account: AccountId,
     region: Region,
+}
+
+/// A header's text, when it is text.
+fn header<'a>(request: &Request<'a>, name: &http::HeaderName) -> Option<&'a str> {
+    request.headers.get(name)?.to_str().ok()
 }
 
 fn reply(request_id: RequestId, fault: &Fault) -> Reply {

@@ -15,6 +15,7 @@ use strongroom_core::secret::SecretBytes;
 use strongroom_crypto::cost::Work;
 use strongroom_vault::blob::Header;
 
+use crate::context::Asked;
 use crate::error::OpError;
 use crate::frame::Cx;
 use crate::keys::Forms;
@@ -28,6 +29,16 @@ pub(crate) struct Source<'a> {
     pub(crate) context: Option<&'a BTreeMap<String, String>>,
     pub(crate) algorithm: EncryptionAlgorithmSpec,
     pub(crate) grant_tokens: Option<&'a [String]>,
+    /// Whether ReEncrypt has one key on both sides.
+    pub(crate) re_encrypt_on_same_key: Option<bool>,
+}
+
+impl Source<'_> {
+    /// What policies can ask about it.
+    fn asked(&self) -> Asked<'_> {
+        let re_encrypt_on_same_key = self.re_encrypt_on_same_key;
+        Asked { re_encrypt_on_same_key, ..Asked::encryption(self.algorithm, self.context) }
+    }
 }
 
 /// The key that opens it, and what came out unless the ciphertext was to be ignored.
@@ -60,7 +71,9 @@ impl Opening {
 async fn symmetric(cx: &Cx<'_>, action: Action, source: &Source<'_>) -> Result<Opening, OpError> {
     let header = source.ciphertext.map(|blob| Header::parse(blob).map_err(|_| OpError::InvalidCiphertext));
     let key = match (source.key_id, &header) {
-        (Some(key_id), _) => cx.authorize_key_for(action, key_id, Forms::All, source.grant_tokens).await?,
+        (Some(key_id), _) => {
+            cx.authorize_key_for(action, key_id, Forms::All, source.grant_tokens, &source.asked()).await?
+        }
         (None, Some(Ok(header))) => key_of(cx, action, header, source).await?,
         (None, Some(Err(_)) | None) => return Err(OpError::InvalidCiphertext),
     };
@@ -95,10 +108,10 @@ async fn key_of(
     header: &Header,
     source: &Source<'_>,
 ) -> Result<Authorized<Arc<KeyRecord>>, OpError> {
-    crate::keys::check_grant_tokens(source.grant_tokens)?;
+    crate::keys::check_grant_tokens(cx.vault(), source.grant_tokens)?;
     let arn = KeyArn { account: header.account, region: cx.region, key: header.key };
-    let record = cx.keyring().key(&arn).await?.ok_or(OpError::CiphertextKeyOutOfReach)?;
-    cx.authorize_record(action, record).map_err(|_| OpError::CiphertextKeyOutOfReach)
+    let entry = cx.keyring().entry(&arn).await?.ok_or(OpError::CiphertextKeyOutOfReach)?;
+    cx.authorize_entry(action, &entry, &source.asked()).map_err(|_| OpError::CiphertextKeyOutOfReach)
 }
 
 /// An asymmetric ciphertext names no key, so the caller must.
@@ -106,7 +119,7 @@ async fn asymmetric(cx: &Cx<'_>, action: Action, source: &Source<'_>) -> Result<
     let key_id = source
         .key_id
         .ok_or(OpError::invalid("A key ID is required when the ciphertext was encrypted under an asymmetric key."))?;
-    let key = cx.authorize_key_for(action, key_id, Forms::All, source.grant_tokens).await?;
+    let key = cx.authorize_key_for(action, key_id, Forms::All, source.grant_tokens, &source.asked()).await?;
     let record = key.resource();
     cx.check_usage(record, KeyUsage::EncryptDecrypt)?;
     cx.check_state(record)?;

@@ -20,6 +20,11 @@ pub(crate) const OWNER: &str = "111122223333";
 /// Another account.
 pub(crate) const STRANGER: &str = "444455556666";
 
+/// Who signs, of the owner's account unless it says otherwise.
+pub(crate) const ROOT: &str = "111122223333ROOT";
+pub(crate) const BOB: &str = "111122223333BOB";
+pub(crate) const STRANGE_BOB: &str = "444455556666BOB";
+
 /// A service of its own, with a clock that stands still.
 pub(crate) struct TestKms {
     node: Node,
@@ -36,11 +41,13 @@ impl TestKms {
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_790_000_000_123)));
         let account = |id: &str| AccountConfig {
             id: id.parse().unwrap(),
-            access_keys: vec![AccessKeyConfig {
-                id: format!("AKIA{id}"),
-                secret: SecretBytes::copy_from(b"a secret"),
-                user: Some("alice".into()),
-            }],
+            access_keys: [("", Some("alice")), ("BOB", Some("bob")), ("ROOT", None)]
+                .map(|(suffix, user)| AccessKeyConfig {
+                    id: format!("AKIA{id}{suffix}"),
+                    secret: SecretBytes::copy_from(b"a secret"),
+                    user: user.map(Into::into),
+                })
+                .into(),
         };
         let parts = Parts {
             store: Arc::new(MemoryStore::new()),
@@ -60,7 +67,7 @@ impl TestKms {
         self.call_as(OWNER, "us-east-1", op, body)
     }
 
-    /// Calls as a user of `account` in `region`.
+    /// Calls as alice of `account` in `region`, or as one of [`ROOT`], [`BOB`], [`STRANGE_BOB`].
     pub(crate) fn call_as(&self, account: &str, region: &str, op: OpName, body: &Value) -> Answer {
         let body = body.to_string();
         let mut headers = HeaderMap::new();
