@@ -373,3 +373,204 @@ impl Pairs for Tags<'_> {
         self.0.iter().for_each(|tag| each(&tag.key, &tag.value));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use strongroom_authz::condition::keys::Source;
+    use strongroom_core::generated::{GrantOperation, KeyState};
+    use strongroom_core::grant::GrantConstraints;
+    use strongroom_core::key::MultiRegion;
+
+    use super::*;
+
+    fn context() -> BTreeMap<String, String> {
+        [("Team".to_owned(), "a".to_owned()), ("x".to_owned(), "y".to_owned())].into()
+    }
+
+    fn terms(services: bool) -> GrantTerms {
+        let party = |name: &str| match services {
+            true => GrantParty::Service(format!("{name}.amazonaws.com")),
+            false => GrantParty::Principal(format!("arn:aws:iam::111122223333:user/{name}")),
+        };
+        GrantTerms {
+            name: None,
+            grantee: party("s3"),
+            retiring: Some(party("ec2")),
+            operations: vec![GrantOperation::Decrypt, GrantOperation::Encrypt],
+            constraints: GrantConstraints {
+                encryption_context_equals: None,
+                encryption_context_subset: Some(context()),
+                source_arn: Some("arn:aws:s3:us-east-1:111122223333:bucket".into()),
+            },
+        }
+    }
+
+    fn key_record() -> KeyRecord {
+        let region: Region = "us-east-1".parse().expect("a Region");
+        KeyRecord {
+            arn: "arn:aws:kms:us-east-1:111122223333:key/mrk-1234abcd12ab34cd56ef1234567890ab".parse().expect("an ARN"),
+            creation_date: Timestamp::from_millis(0),
+            description: String::new(),
+            spec: KeySpec::SymmetricDefault,
+            usage: KeyUsage::EncryptDecrypt,
+            origin: Origin::AwsKms,
+            state: KeyState::Enabled,
+            deletion_date: None,
+            multi_region: Some(MultiRegion {
+                kind: MultiRegionKeyType::Primary,
+                primary: region,
+                replicas: Vec::new(),
+            }),
+            policy: "{}".into(),
+            tags: vec![Tag { key: "Team".into(), value: "blue".into() }],
+            materials: Vec::new(),
+        }
+    }
+
+    /// What a policy sees of a request in which everything was asked that an offered operation can be asked.
+    fn seen(key: ConditionKey, rest: &str, terms: &GrantTerms) -> Vec<String> {
+        let (record, context) = (key_record(), context());
+        let aliases: Vec<AliasName> = ["alias/a", "alias/b"].map(|alias| alias.parse().expect("an alias")).into();
+        let proposed = crate::keys::proposed(terms);
+        let tags = [Tag { key: "Cost".into(), value: "7".into() }];
+        let asked = Asked {
+            signing_algorithm: Some("ECDSA_SHA_256"),
+            message_type: Some(MessageType::Raw),
+            mac_algorithm: Some(MacAlgorithmSpec::HmacSha256),
+            key_agreement_algorithm: Some(KeyAgreementAlgorithmSpec::Ecdh),
+            data_key_pair_spec: Some(DataKeyPairSpec::Rsa2048),
+            re_encrypt_on_same_key: Some(true),
+            request_alias: Some(&aliases[0]),
+            policy_name: Some("default"),
+            bypass_policy_lockout_safety_check: Some(false),
+            pending_window_in_days: Some(7),
+            tags: &tags,
+            grant: Some(AskedGrant::New(terms, &proposed)),
+            ..Asked::encryption(EncryptionAlgorithmSpec::SymmetricDefault, Some(&context))
+        };
+        let values = Values {
+            op: OpName::CreateGrant,
+            region: record.arn.region,
+            now: Timestamp::from_millis(1_000),
+            circumstances: Circumstances {
+                peer: IpAddr::V4(Ipv4Addr::LOCALHOST),
+                is_secure: true,
+                user_agent: Some("agent"),
+                referer: Some("referer"),
+            },
+            asked: &asked,
+            subject: Subject::Key(&record, &aliases),
+        };
+        let mut seen = Vec::new();
+        values.values(key, rest, &mut |value| seen.push(format!("{value:?}")));
+        seen
+    }
+
+    /// Condition keys that have no value in any request to this service, and why.
+    fn reason_for_absence(key: ConditionKey) -> Option<&'static str> {
+        let name = key.facts().name;
+        let behind = ["aws:CalledVia", "aws:SourceAccount", "aws:SourceArn", "kms:ViaService"];
+        let network = ["aws:SourceVpc", "aws:VpcSourceIp"];
+        let not_offered = [
+            "kms:ExpirationModel",
+            "kms:PrimaryRegion",
+            "kms:RecipientAttestation:",
+            "kms:ReplicaRegion",
+            "kms:RotationPeriodInDays",
+            "kms:TrailingDaysWithoutKeyUsage",
+            "kms:ValidTo",
+            "kms:Wrapping",
+        ];
+        let is_one_of = |names: &[&str]| names.iter().any(|own| name.starts_with(own));
+        match () {
+            () if is_one_of(&behind) => Some("no service calls on behalf of another"),
+            () if is_one_of(&network) => Some("there are no VPCs"),
+            () if is_one_of(&not_offered) => Some("a parameter of an operation that is not offered"),
+            () if is_one_of(&["sts:", "iam:"]) => Some("another service's"),
+            () => None,
+        }
+    }
+
+    #[test]
+    fn every_condition_key_has_a_value_or_a_reason_to_have_none() {
+        let mut with_value = 0;
+        for key in ConditionKey::ALL {
+            if matches!(key.facts().source, Source::Caller(_)) {
+                continue;
+            }
+            // A member of the families that there is.
+            let rest = if *key == ConditionKey::AwsRequestTag {
+                "cost"
+            } else if [ConditionKey::AwsResourceTag, ConditionKey::KmsEncryptionContext].contains(key) {
+                "team"
+            } else {
+                ""
+            };
+            let found = [false, true].iter().any(|services| !seen(*key, rest, &terms(*services)).is_empty());
+            assert_eq!(found, reason_for_absence(*key).is_none(), "{}", key.facts().name);
+            with_value += usize::from(found);
+        }
+        assert_eq!(with_value, 40);
+    }
+
+    #[test]
+    fn values_are_those_of_request_and_key() {
+        let principals = &terms(false);
+        let check = |key: ConditionKey, rest: &str, expect: &[&str]| {
+            let expect: Vec<_> = expect.iter().map(|text| format!("{:?}", Value::Text(text))).collect();
+            assert_eq!(seen(key, rest, principals), expect, "{}{rest}", key.facts().name);
+        };
+        check(ConditionKey::AwsResourceTag, "TEAM", &["blue"]);
+        check(ConditionKey::AwsResourceTag, "Cost", &[]);
+        check(ConditionKey::AwsRequestTag, "cost", &["7"]);
+        check(ConditionKey::AwsTagKeys, "", &["Cost"]);
+        check(ConditionKey::AwsResourceAccount, "", &["111122223333"]);
+        check(ConditionKey::KmsResourceAliases, "", &["alias/a", "alias/b"]);
+        check(ConditionKey::KmsRequestAlias, "", &["alias/a"]);
+        check(ConditionKey::KmsMultiRegionKeyType, "", &["PRIMARY"]);
+        check(ConditionKey::KmsGrantOperations, "", &["Decrypt", "Encrypt"]);
+        check(ConditionKey::KmsGranteeServicePrincipal, "", &[]);
+        check(ConditionKey::KmsGranteePrincipal, "", &["arn:aws:iam::111122223333:user/s3"]);
+        check(ConditionKey::KmsGrantConstraintType, "", &["EncryptionContextSubset"]);
+    }
+
+    /// What is asked of a key that is to be made comes from the request.
+    #[test]
+    fn a_new_key_has_its_properties_before_it_is_there() {
+        let account: AccountId = "111122223333".parse().expect("an account");
+        let subject = Subject::NewKey(NewKey {
+            account,
+            spec: KeySpec::Hmac256,
+            usage: KeyUsage::GenerateVerifyMac,
+            origin: Origin::AwsKms,
+            multi_region: None,
+        });
+        let asked = Asked::default();
+        let values = Values {
+            op: OpName::CreateKey,
+            region: "us-east-1".parse().expect("a Region"),
+            now: Timestamp::from_millis(0),
+            circumstances: Circumstances {
+                peer: IpAddr::V4(Ipv4Addr::LOCALHOST),
+                is_secure: false,
+                user_agent: None,
+                referer: None,
+            },
+            asked: &asked,
+            subject,
+        };
+        let check = |key: ConditionKey, expect: &[Value<'_>]| {
+            let mut seen = Vec::new();
+            values.values(key, "", &mut |value| seen.push(format!("{value:?}")));
+            assert_eq!(seen, expect.iter().map(|value| format!("{value:?}")).collect::<Vec<_>>(), "{key:?}");
+        };
+        check(ConditionKey::KmsKeySpec, &[Value::Text("HMAC_256")]);
+        check(ConditionKey::KmsCustomerMasterKeyUsage, &[Value::Text("GENERATE_VERIFY_MAC")]);
+        check(ConditionKey::KmsMultiRegion, &[Value::Bool(false)]);
+        check(ConditionKey::KmsMultiRegionKeyType, &[]);
+        check(ConditionKey::KmsGrantIsForAwsResource, &[]);
+        check(ConditionKey::AwsUserAgent, &[]);
+    }
+}

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderValue};
 use serde_json::{Value, json};
 use strongroom_core::generated::{KeySpec, KeyUsage, OpName};
-use strongroom_core::secret::SecretBytes;
-use strongroom_core::world::{Clock, ManualClock, Timestamp};
+use strongroom_core::secret::{SecretArray, SecretBytes};
+use strongroom_core::world::{Clock, ManualClock, Rng, Timestamp};
 use strongroom_crypto::digest::sha256;
 use strongroom_crypto::rng::SystemRng;
 use strongroom_service::{AccessKeyConfig, AccountConfig, IdentityConfig, Limits, Mode, Node, Parts, Request};
 use strongroom_store::MemoryStore;
-use strongroom_vault::seal::MemorySeal;
+use strongroom_vault::seal::{MemorySeal, SealError, SealProvider};
 use strongroom_wire::sigv4::{Credentials, Scope, sign};
 
 /// The account that owns the keys of a test.
@@ -30,36 +30,63 @@ pub(crate) struct TestKms {
     node: Node,
     pub(crate) clock: Arc<ManualClock>,
     runtime: tokio::runtime::Runtime,
+    store: Arc<MemoryStore>,
+    seal: Arc<MemorySeal>,
+}
+
+/// A seal that a second node can open too.
+struct SharedSeal(Arc<MemorySeal>);
+
+impl SealProvider for SharedSeal {
+    fn seal(&self, root: &SecretArray<32>, rng: &dyn Rng) -> Result<Vec<u8>, SealError> {
+        self.0.seal(root, rng)
+    }
+
+    fn unseal(&self, sealed: &[u8]) -> Result<SecretArray<32>, SealError> {
+        self.0.unseal(sealed)
+    }
 }
 
 /// A success's body, or a failure's code and message.
 pub(crate) type Answer = Result<Value, (String, Option<String>)>;
 
+async fn start(store: &Arc<MemoryStore>, seal: &Arc<MemorySeal>, clock: &Arc<ManualClock>) -> Node {
+    let account = |id: &str| AccountConfig {
+        id: id.parse().unwrap(),
+        access_keys: [("", Some("alice")), ("BOB", Some("bob")), ("ROOT", None)]
+            .map(|(suffix, user)| AccessKeyConfig {
+                id: format!("AKIA{id}{suffix}"),
+                secret: SecretBytes::copy_from(b"a secret"),
+                user: user.map(Into::into),
+            })
+            .into(),
+    };
+    let parts = Parts {
+        store: store.clone(),
+        seal: Box::new(SharedSeal(seal.clone())),
+        clock: clock.clone(),
+        rng: Arc::new(SystemRng),
+        identity: IdentityConfig { accounts: vec![account(OWNER), account(STRANGER)] },
+        mode: Mode::Serve,
+        limits: Limits::default(),
+    };
+    Node::start(parts).await.unwrap()
+}
+
 impl TestKms {
     pub(crate) fn new() -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_790_000_000_123)));
-        let account = |id: &str| AccountConfig {
-            id: id.parse().unwrap(),
-            access_keys: [("", Some("alice")), ("BOB", Some("bob")), ("ROOT", None)]
-                .map(|(suffix, user)| AccessKeyConfig {
-                    id: format!("AKIA{id}{suffix}"),
-                    secret: SecretBytes::copy_from(b"a secret"),
-                    user: user.map(Into::into),
-                })
-                .into(),
-        };
-        let parts = Parts {
-            store: Arc::new(MemoryStore::new()),
-            seal: Box::new(MemorySeal::random(&SystemRng).unwrap()),
-            clock: clock.clone(),
-            rng: Arc::new(SystemRng),
-            identity: IdentityConfig { accounts: vec![account(OWNER), account(STRANGER)] },
-            mode: Mode::Serve,
-            limits: Limits::default(),
-        };
-        let node = runtime.block_on(Node::start(parts)).unwrap();
-        Self { node, clock, runtime }
+        let store = Arc::new(MemoryStore::new());
+        let seal = Arc::new(MemorySeal::random(&SystemRng).unwrap());
+        let node = runtime.block_on(start(&store, &seal, &clock));
+        Self { node, clock, runtime, store, seal }
+    }
+
+    /// The same service after it has ended and begun again: what was in memory alone is gone.
+    pub(crate) fn restarted(self) -> Self {
+        let node = self.runtime.block_on(start(&self.store, &self.seal, &self.clock));
+        Self { node, ..self }
     }
 
     /// Calls as the owner in us-east-1.

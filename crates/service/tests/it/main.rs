@@ -4,7 +4,9 @@
 
 mod algorithms;
 mod fixtures;
+mod grants;
 mod kms;
 mod laws;
+mod policies;
 mod states;
 mod strangers;
