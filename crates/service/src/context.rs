@@ -512,7 +512,7 @@ mod tests {
             assert_eq!(found, reason_for_absence(*key).is_none(), "{}", key.facts().name);
             with_value += usize::from(found);
         }
-        assert_eq!(with_value, 40);
+        assert_eq!(with_value, 41);
     }
 
     #[test]
