@@ -9,8 +9,8 @@ use std::net::IpAddr;
 
 use strongroom_core::world::Timestamp;
 
-use crate::condition::keys::{ConditionKey, KeyName};
-use crate::condition::values::show_date;
+use crate::condition::keys::{ConditionKey, KeyName, KeyType};
+use crate::condition::values::{parse_bool, parse_date, show_date};
 
 /// One value of a condition key.
 #[derive(Clone, Debug, PartialEq)]
@@ -81,6 +81,20 @@ impl<K: AsRef<str>, V: AsRef<str>> Pairs for Vec<(K, V)> {
 
     fn for_each(&self, each: &mut dyn FnMut(&str, &str)) {
         self.as_slice().for_each(each);
+    }
+}
+
+impl<P: Pairs + ?Sized> Pairs for &P {
+    fn value_of(&self, key: &str) -> Option<&str> {
+        (**self).value_of(key)
+    }
+
+    fn count(&self) -> usize {
+        (**self).count()
+    }
+
+    fn for_each(&self, each: &mut dyn FnMut(&str, &str)) {
+        (**self).for_each(each);
     }
 }
 
@@ -160,6 +174,22 @@ impl From<Value<'_>> for Kept {
     }
 }
 
+/// Why a simulated request cannot have a value.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadValue {
+    /// No condition key can be called so.
+    #[error("no condition key is called {0}")]
+    Key(Box<str>),
+    /// The key has values of another type.
+    #[error("{value} is not a value of {key}")]
+    Value {
+        /// The key as given.
+        key: Box<str>,
+        /// The value as given.
+        value: Box<str>,
+    },
+}
+
 /// A context that holds its values: for simulated requests, and for tests.
 #[derive(Clone, Debug, Default)]
 pub struct FixedContext {
@@ -176,6 +206,24 @@ impl FixedContext {
     /// Adds a value to those of `name`.
     pub fn add(&mut self, name: KeyName, value: Value<'_>) {
         self.values.push((name, value.into()));
+    }
+
+    /// Adds a value to those of the key called `name`, read from `text` as the type of the key says.
+    ///
+    /// # Errors
+    /// [`BadValue`] when there can be no such key, or when its values are not so.
+    pub fn add_text(&mut self, name: &str, text: &str) -> Result<(), BadValue> {
+        let key = KeyName::parse(name).ok_or_else(|| BadValue::Key(name.into()))?;
+        let bad = || BadValue::Value { key: name.into(), value: text.into() };
+        let value = match key.key().facts().value_type {
+            KeyType::String | KeyType::Arn => Value::Text(text),
+            KeyType::Numeric => Value::Number(text.parse().map_err(|_| bad())?),
+            KeyType::Date => Value::Date(parse_date(text).ok_or_else(bad)?),
+            KeyType::Bool => Value::Bool(parse_bool(text).ok_or_else(bad)?),
+            KeyType::Ip => Value::Ip(text.parse().map_err(|_| bad())?),
+        };
+        self.add(key, value);
+        Ok(())
     }
 
     /// Sets the encryption context, and the condition keys that follow from it.

@@ -391,17 +391,17 @@ impl Judge<'_, '_> {
         };
         let sides = Sides {
             entry,
-            has_resource_policy: self.policies.resource.is_some(),
+            // For retiring, the grant is what must let the caller in, whatever else there is.
+            needs_entry: self.policies.resource.is_some() || matches!(question, Question::Retire(_)),
             is_identity_allowed: identity.is_some() || *request.caller.principal() == Principal::Root,
             is_within_boundary,
             is_within_session,
         };
         let is_foreign = request.caller.account() != Some(owner);
-        let cause = match question {
-            _ if self.findings.deny.is_some() => self.findings.deny.map(|deny| Cause::ExplicitDeny(self.name(deny))),
-            Question::Retire(_) => sides.judge_within_account(is_foreign),
-            Question::Use if !is_foreign => sides.judge_within_account(is_foreign),
-            Question::Use => sides.judge_across_accounts(request),
+        let cause = match (self.findings.deny, question) {
+            (Some(deny), _) => Some(Cause::ExplicitDeny(self.name(deny))),
+            (None, Question::Use) if is_foreign => sides.judge_across_accounts(request),
+            (None, Question::Use | Question::Retire(_)) => sides.judge_within_account(is_foreign),
         };
         match cause {
             None => Decision::Allow(self.allowed(entry, identity)),
@@ -417,11 +417,7 @@ impl Judge<'_, '_> {
         let ask =
             GrantAsk { caller: request.caller, operation, context: request.context, proposed: request.proposed_grant };
         if let Some(trace) = &mut self.trace {
-            grants.explain(&ask, &mut |id, outcome| {
-                if trace.grants.len() < Trace::MAX_GRANTS {
-                    trace.grants.push((id, outcome));
-                }
-            });
+            trace.grants.extend(grants.outcomes(&ask).take(Trace::MAX_GRANTS));
         }
         if by_policy.is_some_and(|(grade, _)| grade == Grade::Direct) {
             return by_policy;
@@ -524,7 +520,8 @@ fn retirement_entry(grant: &Grant, caller: &Caller) -> Option<(Grade, Entry)> {
 #[derive(Clone, Copy)]
 struct Sides {
     entry: Option<(Grade, Entry)>,
-    has_resource_policy: bool,
+    /// Whether something on the side of the resource must let the caller in.
+    needs_entry: bool,
     is_identity_allowed: bool,
     is_within_boundary: bool,
     is_within_session: bool,
@@ -534,8 +531,8 @@ impl Sides {
     /// Why a caller of the owner's account may not; `None` when it may.
     fn judge_within_account(&self, is_foreign: bool) -> Option<Cause> {
         match self.entry {
-            None if self.has_resource_policy && is_foreign => Some(Cause::Stranger),
-            None if self.has_resource_policy => Some(Cause::NoAllow(Layer::Resource)),
+            None if self.needs_entry && is_foreign => Some(Cause::Stranger),
+            None if self.needs_entry => Some(Cause::NoAllow(Layer::Resource)),
             Some((Grade::Direct, _)) => None,
             Some((Grade::Limited, _)) => self.judge_limits(),
             Some((Grade::Delegated, _)) | None => self.judge_identity(),
@@ -544,14 +541,14 @@ impl Sides {
 
     /// Why a caller of another account, or of none, may not; `None` when it may.
     fn judge_across_accounts(&self, request: &Request<'_>) -> Option<Cause> {
-        let Some((grade, _)) = self.entry else { return Some(Cause::Stranger) };
-        if request.caller.account().is_none() {
-            // Services and users of identity providers have no policies of their own: being named is all.
-            return (grade != Grade::Direct).then_some(Cause::Stranger);
+        if self.entry.is_none() {
+            return Some(Cause::Stranger);
         }
-        match request.cross_account {
-            CrossAccount::WithoutEffect => Some(Cause::Stranger),
-            CrossAccount::Effective => self.judge_identity(),
+        match (request.caller.account(), request.cross_account) {
+            // Services and users of identity providers have no policies of their own: being named is all.
+            (None, _) => None,
+            (Some(_), CrossAccount::WithoutEffect) => Some(Cause::Stranger),
+            (Some(_), CrossAccount::Effective) => self.judge_identity(),
         }
     }
 

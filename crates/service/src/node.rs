@@ -29,17 +29,17 @@ pub enum Mode {
 /// What a node may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Threads for slow mathematics.
+    /// Threads for slow mathematics, beside the one for key generation.
     pub slow_threads: usize,
-    /// Jobs that may wait for them; beyond that callers get `ThrottlingException`.
-    pub slow_queue_max: usize,
+    /// How long slow work may wait for them; beyond that callers get `ThrottlingException`.
+    pub slow_wait_max_ms: u32,
 }
 
 impl Default for Limits {
     /// Half of the cores for slow work, so that it cannot take the other half from symmetric calls.
     fn default() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { slow_threads: (cores / 2).max(1), slow_queue_max: 256 }
+        Self { slow_threads: (cores / 2).max(1), slow_wait_max_ms: 2_000 }
     }
 }
 
@@ -106,7 +106,7 @@ impl Node {
         let Parts { store, seal, clock, rng, identity, mode, limits } = parts;
         let directory = directory(identity, mode)?;
         let vault = Arc::new(open_vault(&*store, &*seal, &*rng).await?);
-        let slow = Arc::new(SlowPool::new(limits.slow_threads, limits.slow_queue_max)?);
+        let slow = Arc::new(SlowPool::new(limits.slow_threads, limits.slow_wait_max_ms)?);
         Ok(Self {
             keyring: Keyring::new(store, Arc::clone(&vault), Arc::clone(&rng)),
             vault,

@@ -12,6 +12,7 @@
 //! Headers and status codes: the server has them from `kms::Fault` and `target`.
 
 mod reader;
+mod scan;
 mod writer;
 
 use std::borrow::Cow;

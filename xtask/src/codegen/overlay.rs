@@ -122,6 +122,14 @@ impl Overlay {
                 return Err(format!("the model has no enum {name}"));
             }
         }
+        for (name, order) in &self.server_order {
+            let values = model.shapes.get(name).and_then(Shape::values).expect("an enum, as was just seen");
+            // The list of another enum altogether is allowed: the service prints one where it means another.
+            if order.iter().any(|value| values.contains(value)) {
+                let (values, order) = (values.iter().map(String::as_str), order.iter().map(String::as_str));
+                same_names(&format!("server_order.{name}"), values, order)?;
+            }
+        }
         for name in self.pattern.keys() {
             match model.shapes.get(name).and_then(Shape::as_string) {
                 Some(text) if text.pattern.is_none() => {}

@@ -339,7 +339,13 @@ impl<T: AsyncWrite + Unpin, A: Answer> AsyncWrite for Guard<T, A> {
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let outcome = Pin::new(&mut this.io).poll_flush(cx);
-        this.or_stalled(cx, outcome)
+        ready!(this.or_stalled(cx, outcome))?;
+        // The library read ahead before it answered and reads no more until it is woken: the wait for the next request
+        // begins here.
+        match this.poll_impatience(cx) {
+            Poll::Ready(()) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+            Poll::Pending => Poll::Ready(Ok(())),
+        }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

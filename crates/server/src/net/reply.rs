@@ -70,8 +70,8 @@ pub(super) struct ReplyBody(Option<Bytes>);
 
 impl ReplyBody {
     /// Takes the body over; its memory is wiped when the last part has been written.
-    fn wiping(body: Vec<u8>) -> Self {
-        Self((!body.is_empty()).then(|| Bytes::from_owner(Zeroizing::new(body))))
+    fn wiping(body: Zeroizing<Vec<u8>>) -> Self {
+        Self((!body.is_empty()).then(|| Bytes::from_owner(body)))
     }
 }
 

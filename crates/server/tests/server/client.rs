@@ -7,6 +7,9 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+/// What requests and replies carry.
+pub(crate) const JSON: &str = "application/x-amz-json-1.1";
+
 /// What any test waits for at most.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -31,7 +34,7 @@ impl RawReply {
     #[track_caller]
     pub(crate) fn assert_dressed(&self) {
         assert!(self.body.is_empty() || self.body.starts_with('{') && self.body.ends_with('}'), "{self:?}");
-        assert_eq!(self.header("content-type"), Some("application/x-amz-json-1.1"), "{self:?}");
+        assert_eq!(self.header("content-type"), Some(JSON), "{self:?}");
         assert_eq!(self.header("content-length"), Some(self.body.len().to_string().as_str()), "{self:?}");
         assert_eq!(self.header("x-amzn-requestid").map(str::len), Some(36), "{self:?}");
     }
@@ -102,5 +105,6 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Raw<T> {
 
 /// A request with a body.
 pub(crate) fn post(path: &str, body: &str) -> String {
-    format!("POST {path} HTTP/1.1\r\nhost: kms.test\r\ncontent-length: {}\r\n\r\n{body}", body.len())
+    let length = body.len();
+    format!("POST {path} HTTP/1.1\r\nhost: kms.test\r\ncontent-type: {JSON}\r\ncontent-length: {length}\r\n\r\n{body}")
 }

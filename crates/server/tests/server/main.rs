@@ -3,7 +3,6 @@
 //! `http1`, `http2`, `limits` and `tls` start the accept loop in this process with an answer that tells what it was asked,
 //! so that every limit can be small; `binary` and `faults` start the real program.
 
-extern crate strongroom_server as strongroom_service;
 mod answer;
 mod binary;
 mod client;

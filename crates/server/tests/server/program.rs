@@ -32,11 +32,30 @@ pub(crate) struct Ended {
     pub(crate) stderr: String,
 }
 
-/// Runs a program that ends by itself.
+/// Runs a program that ends by itself; what it says fits a pipe.
+#[track_caller]
 pub(crate) fn run_to_end(mut command: Command) -> Ended {
-    let output = command.output().expect("starts");
+    let mut child = command.spawn().expect("starts");
+    if wait(&mut child).is_none() {
+        let _ = child.kill();
+    }
+    let output = child.wait_with_output().expect("is ours");
     let text = |bytes| String::from_utf8(bytes).expect("is text");
-    Ended { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+    let ended = Ended { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) };
+    assert!(ended.code.is_some(), "it did not end in time: {ended:?}");
+    ended
+}
+
+/// The child's end, or `None` when it takes too long.
+fn wait(child: &mut Child) -> Option<ExitStatus> {
+    let since = Instant::now();
+    while since.elapsed() < PATIENCE {
+        if let Some(status) = child.try_wait().expect("is ours") {
+            return Some(status);
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+    None
 }
 
 /// A server that said that it is ready. It is killed when the test forgets it.
@@ -92,23 +111,12 @@ impl Program {
 
     /// Waits for its end; `None` as a code means that a signal killed it.
     pub(crate) fn end(mut self) -> Ended {
-        let status = self.wait();
+        let status = wait(&mut self.child).expect("it ends in time");
         assert_eq!(status.signal(), None, "killed");
         let (mut stdout, mut stderr) = (String::new(), String::new());
         self.stdout.read_to_string(&mut stdout).expect("is text");
         self.stderr.take().expect("is piped").read_to_string(&mut stderr).expect("is text");
         Ended { code: status.code(), stdout, stderr }
-    }
-
-    fn wait(&mut self) -> ExitStatus {
-        let since = Instant::now();
-        while since.elapsed() < PATIENCE {
-            if let Some(status) = self.child.try_wait().expect("is ours") {
-                return status;
-            }
-            thread::sleep(Duration::from_millis(5));
-        }
-        panic!("it did not end in time");
     }
 }
 

@@ -11,7 +11,7 @@ use strongroom_core::world::{Clock, ManualClock, Rng, Timestamp};
 use strongroom_crypto::digest::sha256;
 use strongroom_crypto::rng::SystemRng;
 use strongroom_service::{AccessKeyConfig, AccountConfig, IdentityConfig, Limits, Mode, Node, Parts, Request};
-use strongroom_store::MemoryStore;
+use strongroom_store::{MemoryStore, Store};
 use strongroom_vault::seal::{MemorySeal, SealError, SealProvider};
 use strongroom_wire::sigv4::{Credentials, Scope, sign};
 
@@ -27,14 +27,17 @@ pub(crate) const STRANGE_BOB: &str = "444455556666BOB";
 
 /// A service of its own, with a clock that stands still.
 pub(crate) struct TestKms {
-    node: Node,
+    node: Arc<Node>,
+    store: Arc<dyn Store>,
+    seal: Arc<MemorySeal>,
     pub(crate) clock: Arc<ManualClock>,
     runtime: tokio::runtime::Runtime,
-    store: Arc<MemoryStore>,
-    seal: Arc<MemorySeal>,
 }
 
-/// A seal that a second node can open too.
+/// A success's body, or a failure's code and message.
+pub(crate) type Answer = Result<Value, (String, Option<String>)>;
+
+/// One seal for a service and the one that is started after it.
 struct SharedSeal(Arc<MemorySeal>);
 
 impl SealProvider for SharedSeal {
@@ -47,46 +50,53 @@ impl SealProvider for SharedSeal {
     }
 }
 
-/// A success's body, or a failure's code and message.
-pub(crate) type Answer = Result<Value, (String, Option<String>)>;
-
-async fn start(store: &Arc<MemoryStore>, seal: &Arc<MemorySeal>, clock: &Arc<ManualClock>) -> Node {
-    let account = |id: &str| AccountConfig {
-        id: id.parse().unwrap(),
-        access_keys: [("", Some("alice")), ("BOB", Some("bob")), ("ROOT", None)]
-            .map(|(suffix, user)| AccessKeyConfig {
-                id: format!("AKIA{id}{suffix}"),
-                secret: SecretBytes::copy_from(b"a secret"),
-                user: user.map(Into::into),
-            })
-            .into(),
-    };
-    let parts = Parts {
-        store: store.clone(),
-        seal: Box::new(SharedSeal(seal.clone())),
-        clock: clock.clone(),
-        rng: Arc::new(SystemRng),
-        identity: IdentityConfig { accounts: vec![account(OWNER), account(STRANGER)] },
-        mode: Mode::Serve,
-        limits: Limits::default(),
-    };
-    Node::start(parts).await.unwrap()
-}
-
 impl TestKms {
     pub(crate) fn new() -> Self {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_790_000_000_123)));
-        let store = Arc::new(MemoryStore::new());
-        let seal = Arc::new(MemorySeal::random(&SystemRng).unwrap());
-        let node = runtime.block_on(start(&store, &seal, &clock));
-        Self { node, clock, runtime, store, seal }
+        Self::over(Arc::new(MemoryStore::new()))
     }
 
-    /// The same service after it has ended and begun again: what was in memory alone is gone.
-    pub(crate) fn restarted(self) -> Self {
-        let node = self.runtime.block_on(start(&self.store, &self.seal, &self.clock));
-        Self { node, ..self }
+    /// A service over this store.
+    pub(crate) fn over(store: Arc<dyn Store>) -> Self {
+        let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_790_000_000_123)));
+        Self::start(store, Arc::new(MemorySeal::random(&SystemRng).unwrap()), clock)
+    }
+
+    /// Another service over the same store, which knows nothing that is not there.
+    pub(crate) fn restarted(&self) -> Self {
+        Self::start(Arc::clone(&self.store), Arc::clone(&self.seal), Arc::clone(&self.clock))
+    }
+
+    fn start(store: Arc<dyn Store>, seal: Arc<MemorySeal>, clock: Arc<ManualClock>) -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let account = |id: &str| AccountConfig {
+            id: id.parse().unwrap(),
+            access_keys: [("", Some("alice")), ("BOB", Some("bob")), ("ROOT", None)]
+                .map(|(suffix, user)| AccessKeyConfig {
+                    id: format!("AKIA{id}{suffix}"),
+                    secret: SecretBytes::copy_from(b"a secret"),
+                    user: user.map(Into::into),
+                })
+                .into(),
+        };
+        let parts = Parts {
+            store: Arc::clone(&store),
+            seal: Box::new(SharedSeal(Arc::clone(&seal))),
+            clock: clock.clone(),
+            rng: Arc::new(SystemRng),
+            identity: IdentityConfig { accounts: vec![account(OWNER), account(STRANGER)] },
+            mode: Mode::Serve,
+            limits: Limits::default(),
+        };
+        let node = Arc::new(runtime.block_on(Node::start(parts)).unwrap());
+        Self { node, store, seal, clock, runtime }
+    }
+
+    pub(crate) fn node(&self) -> &Arc<Node> {
+        &self.node
+    }
+
+    pub(crate) fn runtime(&self) -> &tokio::runtime::Runtime {
+        &self.runtime
     }
 
     /// Calls as the owner in us-east-1.
@@ -94,9 +104,8 @@ impl TestKms {
         self.call_as(OWNER, "us-east-1", op, body)
     }
 
-    /// Calls as alice of `account` in `region`, or as one of [`ROOT`], [`BOB`], [`STRANGE_BOB`].
-    pub(crate) fn call_as(&self, account: &str, region: &str, op: OpName, body: &Value) -> Answer {
-        let body = body.to_string();
+    /// The head of a call by alice of `account` in `region`, or by one of [`ROOT`], [`BOB`], [`STRANGE_BOB`].
+    pub(crate) fn signed_headers(&self, account: &str, region: &str, op: OpName, body: &str) -> HeaderMap {
         let mut headers = HeaderMap::new();
         headers.insert("host", HeaderValue::from_static("localhost"));
         headers.insert("content-type", HeaderValue::from_static("application/x-amz-json-1.1"));
@@ -107,6 +116,13 @@ impl TestKms {
         let scope = Scope { region, service: "kms" };
         let payload = sha256(body.as_bytes());
         sign(("POST", "/", None), &mut headers, &payload, &credentials, &scope, self.clock.now()).unwrap();
+        headers
+    }
+
+    /// Calls as a user of `account` in `region`.
+    pub(crate) fn call_as(&self, account: &str, region: &str, op: OpName, body: &Value) -> Answer {
+        let body = body.to_string();
+        let headers = self.signed_headers(account, region, op, &body);
         let reply = self.runtime.block_on(self.node.answer(Request {
             method: "POST",
             path: "/",

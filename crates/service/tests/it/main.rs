@@ -5,6 +5,7 @@
 mod algorithms;
 mod fixtures;
 mod grants;
+mod hanging_up;
 mod kms;
 mod laws;
 mod policies;

@@ -1,5 +1,6 @@
 //! Connections, set up the same way wherever they are opened.
 
+use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::time::Duration;
 
@@ -28,18 +29,26 @@ pub(super) fn open(path: &Path, purpose: Purpose) -> Result<Connection, Error> {
         Purpose::Write => OpenFlags::SQLITE_OPEN_READ_WRITE,
         Purpose::Read => OpenFlags::SQLITE_OPEN_READ_ONLY,
     };
+    // A connection that is refused must not write the log of whatever this is into the database; an empty log it may remove again.
+    let keeps_log = has_log(path);
     let connect = || -> rusqlite::Result<Connection> {
         // Each connection belongs to one thread.
         let db = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+        db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, keeps_log)?;
         set_up(&db)?;
         Ok(db)
     };
     connect().map_err(|error| lift(&format!("opening {}", path.display()), error))
 }
 
+fn has_log(database: &Path) -> bool {
+    let mut log = database.as_os_str().to_owned();
+    log.push("-wal");
+    // A log that cannot be looked at is as good as one that must not be touched.
+    std::fs::metadata(log).map_or_else(|error| error.kind() != ErrorKind::NotFound, |metadata| metadata.len() > 0)
+}
+
 fn set_up(db: &Connection) -> rusqlite::Result<()> {
-    // The writer checkpoints when it has seen that the database is sound; a connection that is refused must not.
-    db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     // A crafted schema must not run code, nor the file be changed behind SQLite's back.
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
@@ -62,6 +71,7 @@ pub(super) fn set_up_writing(db: &Connection) -> Result<(), Error> {
         db.pragma_update(None, "fullfsync", true)?;
         db.pragma_update(None, "checkpoint_fullfsync", true)?;
         db.pragma_update(None, "secure_delete", true)?;
+        db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
         // The writer says when.
         db.pragma_update(None, "wal_autocheckpoint", 0)?;
         Ok(mode)
@@ -71,6 +81,6 @@ pub(super) fn set_up_writing(db: &Connection) -> Result<(), Error> {
         return Ok(());
     }
     // File systems without shared memory, some network ones, end here.
-    let why = std::io::Error::new(std::io::ErrorKind::Unsupported, "this file system cannot hold a write-ahead log");
+    let why = io::Error::new(ErrorKind::Unsupported, "this file system cannot hold a write-ahead log");
     Err(Error::io("setting up the database", why))
 }

@@ -131,6 +131,17 @@ impl DataDir {
 /// The part of a database file that says what it is (<https://www.sqlite.org/fileformat2.html>, section 1.3).
 const HEADER_BYTES: u64 = 100;
 
+/// What the header says of every database that we make, by its place. SQLite would read records wrongly rather than doubt some of it.
+const FORMAT: &[(usize, &[u8])] = &[
+    (16, &4096_u16.to_be_bytes()), // page size
+    (20, &[0, 64, 32, 32]),        // reserved space, payload fractions
+    (44, &4_u32.to_be_bytes()),    // schema format
+    (52, &[0; 4]),                 // no vacuum by itself
+    (56, &1_u32.to_be_bytes()),    // UTF-8
+    (64, &[0; 4]),                 // nor bit by bit
+    (72, &[0; 20]),                // for later extensions of the format
+];
+
 /// Judges a header by itself. SQLite, which reads the log too, judges again.
 fn check_header(header: &[u8], path: &Path) -> Result<(), Error> {
     if header.is_empty() {
@@ -149,6 +160,9 @@ fn check_header(header: &[u8], path: &Path) -> Result<(), Error> {
     }
     if version > SCHEMA_VERSION {
         return Err(Error::Newer(version));
+    }
+    if FORMAT.iter().any(|(at, bytes)| header.get(*at..at + bytes.len()) != Some(*bytes)) {
+        return Err(Error::Corrupt(format!("the header of {} is not one that this program writes", path.display())));
     }
     Ok(())
 }

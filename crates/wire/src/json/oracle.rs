@@ -23,10 +23,10 @@ pub(super) fn judge(structure: &Structure, members: &Members) -> Result<(), BadR
     });
     match violations.len() {
         0 => Ok(()),
-        1 => Err(BadRequest::Validation(cut(format!("1 validation error detected: {}", violations[0]), 8192))),
+        1 => Err(BadRequest::Validation(cut(format!("1 validation error detected: {}", violations[0]), 4 << 20))),
         count => Err(BadRequest::Validation(cut(
             format!("{count} validation errors detected: {}", violations.join("; ")),
-            8192,
+            4 << 20,
         ))),
     }
 }
@@ -142,7 +142,7 @@ fn member_violations(shape: &Shape, path: &str, value: &Value) -> Vec<String> {
         Shape::TextMap => map_faults(value),
     };
     let shown = match shown.filter(|_| !is_sensitive(shape)) {
-        Some(shown) => format!("'{}' ", cut(shown, 4096)),
+        Some(shown) => format!("'{}' ", cut(shown, 1 << 20)),
         None => String::new(),
     };
     faults
@@ -259,7 +259,7 @@ pub(super) fn matches_slowly(pattern: &Pattern, text: &str) -> bool {
 
 fn enclosed(open: &str, inside: &str, close: &str) -> String {
     let whole = format!("{open}{inside}");
-    if whole.len() > 4096 { cut(whole, 4096) } else { whole + close }
+    if whole.len() > 1 << 20 { cut(whole, 1 << 20) } else { whole + close }
 }
 
 fn cut(text: String, limit: usize) -> String {

@@ -14,6 +14,7 @@ use strongroom_core::secret::SecretBytes;
 use strongroom_core::world::Timestamp;
 use zeroize::Zeroizing;
 
+use super::scan::plain_len;
 use super::{Checked, Decode, Malformed};
 use crate::time;
 
@@ -406,26 +407,6 @@ fn hex4(text: &str, at: usize) -> Result<u32> {
         let value = char::from(*digit).to_digit(16).ok_or(Malformed::SILENT)?;
         Ok(unit << 4 | value)
     })
-}
-
-/// How many bytes there are before the first quote, backslash or control character. Eight at a time.
-fn plain_len(bytes: &[u8]) -> usize {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGHS: u64 = ONES * 0x80;
-    let zero_byte = |word: u64| word.wrapping_sub(ONES) & !word & HIGHS;
-    let (words, _) = bytes.as_chunks::<8>();
-    let mut len = 0;
-    for word in words {
-        let word = u64::from_le_bytes(*word);
-        let control = word.wrapping_sub(ONES * 0x20) & !word & HIGHS;
-        let special = control | zero_byte(word ^ (ONES * 0x22)) | zero_byte(word ^ (ONES * 0x5c));
-        if special != 0 {
-            // The lowest hit is exact; borrows disturb only the bytes above it.
-            return len + special.trailing_zeros() as usize / 8;
-        }
-        len += 8;
-    }
-    len + bytes[len..].iter().take_while(|byte| !matches!(**byte, b'"' | b'\\' | 0..=0x1f)).count()
 }
 
 fn digits(bytes: &[u8]) -> usize {

@@ -9,6 +9,7 @@ use strongroom_core::world::Timestamp;
 use zeroize::Zeroizing;
 
 use super::Encode;
+use super::scan::plain_len;
 
 /// Where JSON goes.
 pub trait Sink {
@@ -53,19 +54,16 @@ pub(super) fn write<T: Encode>(value: &T) -> Zeroizing<Vec<u8>> {
 }
 
 /// A text as JSON, quotes included.
-pub(crate) fn text<S: Sink>(sink: &mut S, text: &str) {
+fn text<S: Sink>(sink: &mut S, text: &str) {
     sink.put(b"\"");
-    let bytes = text.as_bytes();
-    let mut from = 0;
-    for (at, byte) in bytes.iter().enumerate() {
-        if !matches!(byte, b'"' | b'\\' | 0..=0x1f) {
-            continue;
-        }
-        sink.put(&bytes[from..at]);
+    let mut rest = text.as_bytes();
+    loop {
+        let (plain, special) = rest.split_at(plain_len(rest));
+        sink.put(plain);
+        let Some((byte, after)) = special.split_first() else { break };
         escape(sink, *byte);
-        from = at + 1;
+        rest = after;
     }
-    sink.put(&bytes[from..]);
     sink.put(b"\"");
 }
 
@@ -118,12 +116,12 @@ impl Object<'_, Vec<u8>> {
 
 impl<S: Sink> Object<'_, S> {
     /// A string.
-    pub(crate) fn text(&mut self, name: &str, value: Option<&str>) {
+    pub(crate) fn text(&mut self, name: &'static str, value: Option<&str>) {
         self.member(name, value, |sink, value| text(sink, value));
     }
 
     /// A blob, as Base64.
-    pub(crate) fn blob(&mut self, name: &str, value: Option<&[u8]>) {
+    pub(crate) fn blob(&mut self, name: &'static str, value: Option<&[u8]>) {
         self.member(name, value, |sink, value| {
             sink.put(b"\"");
             sink.put_base64(value);
@@ -132,17 +130,17 @@ impl<S: Sink> Object<'_, S> {
     }
 
     /// An integer.
-    pub(crate) fn integer(&mut self, name: &str, value: Option<i32>) {
+    pub(crate) fn integer(&mut self, name: &'static str, value: Option<i32>) {
         self.member(name, value, |sink, value| put_number(sink, format_args!("{value}")));
     }
 
     /// A boolean.
-    pub(crate) fn boolean(&mut self, name: &str, value: Option<bool>) {
+    pub(crate) fn boolean(&mut self, name: &'static str, value: Option<bool>) {
         self.member(name, value, |sink, value| sink.put(if value { b"true" } else { b"false" }));
     }
 
     /// A timestamp: seconds since the epoch, always with a fraction, for some clients read no others.
-    pub(crate) fn timestamp(&mut self, name: &str, value: Option<Timestamp>) {
+    pub(crate) fn timestamp(&mut self, name: &'static str, value: Option<Timestamp>) {
         self.member(name, value, |sink, value| {
             let millis = value.as_millis();
             let sign = if millis < 0 { "-" } else { "" };
@@ -155,37 +153,51 @@ impl<S: Sink> Object<'_, S> {
     }
 
     /// A list of strings or of enum values.
-    pub(crate) fn texts<T>(&mut self, name: &str, value: Option<&Vec<T>>, as_str: impl Fn(&T) -> &str) {
+    pub(crate) fn texts<T>(&mut self, name: &'static str, value: Option<&Vec<T>>, as_str: impl Fn(&T) -> &str) {
         self.member(name, value, |sink, value| array(sink, value, |sink, item| text(sink, as_str(item))));
     }
 
     /// A map from text to text.
-    pub(crate) fn text_map(&mut self, name: &str, value: Option<&BTreeMap<String, String>>) {
+    pub(crate) fn text_map(&mut self, name: &'static str, value: Option<&BTreeMap<String, String>>) {
         self.member(name, value, |sink, value| {
-            object(sink, |entries| value.iter().for_each(|(key, value)| entries.text(key, Some(value))));
+            object(sink, |entries| value.iter().for_each(|(key, value)| entries.entry(key, value)));
         });
     }
 
     /// A structure.
-    pub(crate) fn structure<T: Encode>(&mut self, name: &str, value: Option<&T>) {
+    pub(crate) fn structure<T: Encode>(&mut self, name: &'static str, value: Option<&T>) {
         self.member(name, value, |sink, value| object(sink, |members| value.encode(members)));
     }
 
     /// A list of structures.
-    pub(crate) fn structures<T: Encode>(&mut self, name: &str, value: Option<&Vec<T>>) {
+    pub(crate) fn structures<T: Encode>(&mut self, name: &'static str, value: Option<&Vec<T>>) {
         self.member(name, value, |sink, value| {
             array(sink, value, |sink, item| object(sink, |members| item.encode(members)));
         });
     }
 
-    fn member<T>(&mut self, name: &str, value: Option<T>, write: impl FnOnce(&mut S, T)) {
+    /// A member whose name is of the model: letters and digits.
+    fn member<T>(&mut self, name: &'static str, value: Option<T>, write: impl FnOnce(&mut S, T)) {
         let Some(value) = value else { return };
+        self.comma();
+        self.sink.put(b"\"");
+        self.sink.put(name.as_bytes());
+        self.sink.put(b"\":");
+        write(self.sink, value);
+    }
+
+    /// A member whose name is anything.
+    fn entry(&mut self, name: &str, value: &str) {
+        self.comma();
+        text(self.sink, name);
+        self.sink.put(b":");
+        text(self.sink, value);
+    }
+
+    fn comma(&mut self) {
         if !std::mem::take(&mut self.first) {
             self.sink.put(b",");
         }
-        text(self.sink, name);
-        self.sink.put(b":");
-        write(self.sink, value);
     }
 }
 

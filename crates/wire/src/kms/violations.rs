@@ -264,6 +264,10 @@ impl Violations {
     ) -> Option<EncryptionContext> {
         let entries = self.present(path, presence, false, value)?;
         // Of two entries with one name the last counts, also where it is null.
+        if entries.iter().all(|(_, value)| value.is_some()) {
+            let public = |(name, value): TextEntry<'_>| Some((name.into_public(), value?.into_public()));
+            return Some(entries.into_iter().filter_map(public).collect());
+        }
         let entries: BTreeMap<String, Option<String>> =
             entries.into_iter().map(|(name, value)| (name.into_public(), value.map(Text::into_public))).collect();
         if entries.values().any(Option::is_none) {
