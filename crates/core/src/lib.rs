@@ -5,6 +5,7 @@
 
 pub mod arn;
 pub mod generated;
+pub mod grant;
 pub mod ids;
 pub mod key;
 pub mod secret;

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use strongroom_authz::proof::Authorized;
-use strongroom_core::generated::{DataKeySpec, KeySpec, KeyUsage};
+use strongroom_core::generated::{DataKeyPairSpec, DataKeySpec, EncryptionAlgorithmSpec, KeySpec, KeyUsage};
 use strongroom_core::key::KeyRecord;
 use strongroom_core::secret::SecretBytes;
 
+use crate::context::Asked;
 use crate::error::OpError;
 use crate::frame::Cx;
 use crate::keys::Forms;
@@ -35,6 +36,12 @@ pub(crate) fn data_key_bytes(spec: Option<DataKeySpec>, number_of_bytes: Option<
     }
 }
 
+/// What policies can ask about a request for a data key or a data key pair.
+pub(crate) fn asked<'a>(context: Option<&'a BTreeMap<String, String>>, pair: Option<DataKeyPairSpec>) -> Asked<'a> {
+    let symmetric = EncryptionAlgorithmSpec::SymmetricDefault;
+    Asked { data_key_pair_spec: pair, ..Asked::encryption(symmetric, context) }
+}
+
 /// Finds and checks the symmetric key under which data keys are encrypted.
 ///
 /// # Errors
@@ -43,8 +50,9 @@ pub(crate) async fn wrapping_key(
     cx: &Cx<'_>,
     key_id: &str,
     grant_tokens: Option<&[String]>,
+    asked: &Asked<'_>,
 ) -> Result<Authorized<Arc<KeyRecord>>, OpError> {
-    let key = cx.authorize_key(key_id, Forms::All, grant_tokens).await?;
+    let key = cx.authorize_key_asking(key_id, Forms::All, grant_tokens, asked).await?;
     cx.check_usage(key.resource(), KeyUsage::EncryptDecrypt)?;
     cx.check_state(key.resource())?;
     if key.resource().spec != KeySpec::SymmetricDefault {

@@ -97,6 +97,12 @@ pub enum OpError {
     /// A grant token that cannot be one.
     #[error("a grant token that cannot be one")]
     InvalidGrantToken,
+    /// No grant is called so.
+    #[error("a grant id that cannot be one")]
+    InvalidGrantId,
+    /// An ARN that names no principal.
+    #[error("{0} names no principal")]
+    InvalidPrincipal(String),
     /// The policy document is not acceptable; the text says why.
     #[error("malformed policy document: {0}")]
     MalformedPolicy(Cow<'static, str>),
@@ -228,6 +234,10 @@ impl From<&OpError> for Fault {
             ),
             OpError::InvalidMarker => Self::new(E::InvalidMarkerException, "Invalid marker"),
             OpError::InvalidGrantToken => Self::new(E::InvalidGrantTokenException, "Invalid grant token"),
+            OpError::InvalidGrantId => Self::new(E::InvalidGrantIdException, "Invalid grant ID"),
+            OpError::InvalidPrincipal(arn) => {
+                Self::new(E::InvalidArnException, format!("ARN does not refer to a valid principal: {arn}"))
+            }
             OpError::MalformedPolicy(text) => Self::new(E::MalformedPolicyDocumentException, text.clone()),
             OpError::Tag(text) => Self::new(E::TagException, text.clone()),
             OpError::LimitExceeded(text) => Self::new(E::LimitExceededException, text.clone()),

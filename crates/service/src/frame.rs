@@ -11,7 +11,9 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 use strongroom_authz::action::Action;
 use strongroom_authz::caller::Caller;
-use strongroom_authz::proof::{Authorized, Denied, WholeAccount, authorize_same_account};
+use strongroom_authz::decide::{AttachedPolicy, CrossAccount, Policies, Request, keeps_policy_open};
+use strongroom_authz::policy::Policy;
+use strongroom_authz::proof::{Authorized, Denied, Protected, WholeAccount, authorize, authorize_retirement};
 use strongroom_core::arn::{AliasArn, KeyArn};
 use strongroom_core::generated::{KeySpec, KeyUsage, OpName};
 use strongroom_core::ids::{AccountId, KeyMaterialId, Region, RequestId};
@@ -21,11 +23,14 @@ use strongroom_core::world::{Rng, Timestamp};
 use strongroom_crypto::cost::{self, Work};
 use strongroom_vault::{Handle, Vault};
 use strongroom_wire::json::{self, Decode, Encode};
+use strongroom_wire::kms::facts;
 use zeroize::Zeroizing;
 
 use crate::audit::Record;
+use crate::context::{Asked, Circumstances, Subject, Values};
 use crate::error::OpError;
-use crate::keys::{Forms, KeyName, Keyring, check_grant_tokens, no_such_key};
+use crate::identity::policies;
+use crate::keys::{Forms, KeptGrant, KeyEntry, KeyName, Keyring, POLICY_NAME, check_grant_tokens, no_such_key};
 use crate::node::Node;
 
 /// One operation: one file, one shape.
@@ -51,6 +56,7 @@ pub(crate) struct Cx<'a> {
     /// The Region of the request.
     pub(crate) region: Region,
     pub(crate) now: Timestamp,
+    circumstances: Circumstances<'a>,
 }
 
 /// An authenticated call, not yet decoded.
@@ -61,6 +67,7 @@ pub(crate) struct Call<'a> {
     pub(crate) account: AccountId,
     pub(crate) region: Region,
     pub(crate) now: Timestamp,
+    pub(crate) circumstances: Circumstances<'a>,
     pub(crate) body: &'a [u8],
 }
 
@@ -102,8 +109,8 @@ fn close_record(node: &Node, call: &Call<'_>, error: Option<&OpError>) {
 
 impl<'a> Cx<'a> {
     fn new(node: &'a Node, call: &'a Call<'_>) -> Self {
-        let Call { op, ref caller, account, region, now, .. } = *call;
-        Self { node, op, caller, account, region, now }
+        let Call { op, ref caller, account, region, now, circumstances, .. } = *call;
+        Self { node, op, caller, account, region, now, circumstances }
     }
 
     pub(crate) fn keyring(&self) -> &Keyring {
@@ -120,7 +127,17 @@ impl<'a> Cx<'a> {
 
     /// Whether the caller may do something that concerns no single resource.
     pub(crate) fn authorize_account(&self) -> Result<Authorized<WholeAccount>, OpError> {
-        Ok(authorize_same_account(self.caller, self.action(), WholeAccount(self.account))?)
+        self.authorize_account_for(self.action(), &Asked::default(), Subject::Other(self.account))
+    }
+
+    /// The same for an action that is not called like the operation, or that policies can ask about.
+    pub(crate) fn authorize_account_for(
+        &self,
+        action: Action,
+        asked: &Asked<'_>,
+        subject: Subject<'_>,
+    ) -> Result<Authorized<WholeAccount>, OpError> {
+        self.authorize_by_identity(action, asked, subject, WholeAccount(self.account))
     }
 
     /// Finds the key that the caller named and asks whether the caller may use it for this operation.
@@ -133,7 +150,18 @@ impl<'a> Cx<'a> {
         forms: Forms,
         grant_tokens: Option<&[String]>,
     ) -> Result<Authorized<Arc<KeyRecord>>, OpError> {
-        self.authorize_key_for(self.action(), text, forms, grant_tokens).await
+        self.authorize_key_for(self.action(), text, forms, grant_tokens, &Asked::default()).await
+    }
+
+    /// The same for an operation of which policies can ask more than its name.
+    pub(crate) async fn authorize_key_asking(
+        &self,
+        text: &str,
+        forms: Forms,
+        grant_tokens: Option<&[String]>,
+        asked: &Asked<'_>,
+    ) -> Result<Authorized<Arc<KeyRecord>>, OpError> {
+        self.authorize_key_for(self.action(), text, forms, grant_tokens, asked).await
     }
 
     /// The same for an action that is not called like the operation.
@@ -143,41 +171,135 @@ impl<'a> Cx<'a> {
         text: &str,
         forms: Forms,
         grant_tokens: Option<&[String]>,
+        asked: &Asked<'_>,
     ) -> Result<Authorized<Arc<KeyRecord>>, OpError> {
         let name = KeyName::read(text, forms, self.account, self.region)?;
-        check_grant_tokens(grant_tokens)?;
+        check_grant_tokens(self.vault(), grant_tokens)?;
+        let entry = self.find_key(action, &name).await?;
+        let asked = Asked { request_alias: name.alias(), ..*asked };
+        self.authorize_entry(action, &entry, &asked).map_err(|denied| self.hide(denied, action, &name).into())
+    }
+
+    /// The key of this name, before anything is asked about it.
+    ///
+    /// # Errors
+    /// That there is none, in the words for the caller: a stranger is refused as if it were there.
+    pub(crate) async fn find_key(&self, action: Action, name: &KeyName) -> Result<Arc<KeyEntry>, OpError> {
         match name.find(self.keyring()).await? {
-            Some(record) => self.authorize_record(action, record).map_err(|denied| {
-                // A stranger reads back its own words, never the key behind an alias.
-                let stranger = name.owner() != self.account;
-                if stranger { Denied::absent(self.caller, action, &name.arn()) } else { denied }.into()
-            }),
+            Some(entry) => Ok(entry),
             None if name.owner() == self.account => Err(name.not_found()),
             None => Err(Denied::absent(self.caller, action, &name.arn()).into()),
         }
     }
 
+    /// A stranger reads back its own words, never the key behind an alias.
+    pub(crate) fn hide(&self, denied: Denied, action: Action, name: &KeyName) -> Denied {
+        let is_stranger = name.owner() != self.account;
+        if is_stranger { Denied::absent(self.caller, action, &name.arn()) } else { denied }
+    }
+
     /// The same for a key of the caller's own account that the service itself named, behind an alias.
     pub(crate) async fn authorize_own_key(&self, arn: &KeyArn) -> Result<Authorized<Arc<KeyRecord>>, OpError> {
-        let record = self.keyring().key(arn).await?.ok_or_else(|| no_such_key(arn))?;
-        Ok(self.authorize_record(self.action(), record)?)
+        let entry = self.keyring().entry(arn).await?.ok_or_else(|| no_such_key(arn))?;
+        Ok(self.authorize_entry(self.action(), &entry, &Asked::default())?)
     }
 
     /// Whether the caller may make, move or delete this alias.
     pub(crate) fn authorize_alias(&self, arn: AliasArn) -> Result<Authorized<AliasArn>, OpError> {
-        Ok(authorize_same_account(self.caller, self.action(), arn)?)
+        let subject = Subject::Other(arn.account);
+        self.authorize_by_identity(self.action(), &Asked::default(), subject, arn)
     }
 
-    /// Whether the caller may use this key.
-    pub(crate) fn authorize_record(
+    /// Whether the caller may use this key, by its policy, its grants and the caller's own policies.
+    pub(crate) fn authorize_entry(
         &self,
         action: Action,
-        record: Arc<KeyRecord>,
+        entry: &KeyEntry,
+        asked: &Asked<'_>,
     ) -> Result<Authorized<Arc<KeyRecord>>, Denied> {
-        authorize_same_account(self.caller, action, record)
+        let values = self.values(asked, Subject::Key(&entry.record, &entry.aliases));
+        let policies = self.policies_with(entry);
+        authorize(&self.request(action, &values), &policies, Arc::clone(&entry.record))
     }
 
-    fn action(&self) -> Action {
+    /// Whether the caller may retire this grant of this key.
+    pub(crate) fn authorize_retirement(
+        &self,
+        entry: &KeyEntry,
+        grant: &KeptGrant,
+        asked: &Asked<'_>,
+    ) -> Result<Authorized<Arc<KeyRecord>>, Denied> {
+        let values = self.values(asked, Subject::Key(&entry.record, &entry.aliases));
+        let policies = self.policies_with(entry);
+        let request = self.request(self.action(), &values);
+        authorize_retirement(&request, &policies, &grant.compiled, Arc::clone(&entry.record))
+    }
+
+    /// Refuses a key policy by which the caller could not change it again, unless the caller insists (behaviours 7.3).
+    ///
+    /// # Errors
+    /// [`OpError::MalformedPolicy`].
+    pub(crate) fn check_lockout(
+        &self,
+        policy: Policy,
+        arn: &KeyArn,
+        subject: Subject<'_>,
+        insists: Option<bool>,
+    ) -> Result<(), OpError> {
+        if insists == Some(true) {
+            return Ok(());
+        }
+        let later = Asked {
+            policy_name: Some(POLICY_NAME),
+            bypass_policy_lockout_safety_check: Some(false),
+            ..Asked::default()
+        };
+        let values = Values { op: OpName::PutKeyPolicy, ..self.values(&later, subject) };
+        let request = self.request(Action::kms(OpName::PutKeyPolicy.as_str()), &values);
+        let policy = AttachedPolicy { name: POLICY_NAME.into(), policy: policy.into() };
+        if keeps_policy_open(&request, &policy, &arn.to_string()) {
+            return Ok(());
+        }
+        Err(OpError::MalformedPolicy(
+            "The new key policy will not allow you to update the key policy in the future.".into(),
+        ))
+    }
+
+    fn authorize_by_identity<R: Protected>(
+        &self,
+        action: Action,
+        asked: &Asked<'_>,
+        subject: Subject<'_>,
+        resource: R,
+    ) -> Result<Authorized<R>, OpError> {
+        let values = self.values(asked, subject);
+        let policies = Policies { identity: policies::of_every_principal(), ..Policies::default() };
+        Ok(authorize(&self.request(action, &values), &policies, resource)?)
+    }
+
+    fn policies_with<'e>(&self, entry: &'e KeyEntry) -> Policies<'e> {
+        Policies {
+            resource: Some(entry.policies()),
+            identity: policies::of_every_principal(),
+            boundary: None,
+            session: &[],
+        }
+    }
+
+    fn values<'v>(&'v self, asked: &'v Asked<'v>, subject: Subject<'v>) -> Values<'v> {
+        let Self { op, region, now, circumstances, .. } = *self;
+        Values { op, region, now, circumstances, asked, subject }
+    }
+
+    fn request<'v>(&'v self, action: Action, values: &'v Values<'v>) -> Request<'v> {
+        let cross_account =
+            if facts(self.op).cross_account { CrossAccount::Effective } else { CrossAccount::WithoutEffect };
+        let proposed_grant = values.asked.proposed_grant();
+        Request { caller: self.caller, action, context: values, cross_account, proposed_grant }
+    }
+
+    /// The action that is called like the operation.
+    pub(crate) fn action(&self) -> Action {
         Action::kms(self.op.as_str())
     }
 

@@ -19,6 +19,7 @@ use strongroom_wire::sigv4::{self, AuthError, Policy, RequestHead};
 use strongroom_wire::target::{self, CONTENT_TYPE_JSON};
 use zeroize::Zeroizing;
 
+use crate::context::Circumstances;
 use crate::error::OpError;
 use crate::frame::Call;
 use crate::node::Node;
@@ -125,7 +126,13 @@ impl Node {
         let op = target::resolve(request.method, request.path, request.headers)?;
         let now = self.clock.now();
         let Signer { caller, account, region } = self.authenticate(request, now)?;
-        let call = Call { op, request_id, caller, account, region, now, body: request.body };
+        let circumstances = Circumstances {
+            peer: request.peer,
+            is_secure: request.tls.is_some(),
+            user_agent: header(request, &http::header::USER_AGENT),
+            referer: header(request, &http::header::REFERER),
+        };
+        let call = Call { op, request_id, caller, account, region, now, circumstances, body: request.body };
         let outcome =
             if facts(op).read_only { ops::dispatch(self, &call).await } else { self.dispatch_to_the_end(&call).await };
         outcome.map_err(|error| Fault::from(&error))
@@ -136,11 +143,16 @@ impl Node {
     async fn dispatch_to_the_end(self: &Arc<Self>, call: &Call<'_>) -> Result<Zeroizing<Vec<u8>>, OpError> {
         let node = Arc::clone(self);
         let body = Zeroizing::new(call.body.to_vec());
-        let Call { op, request_id, ref caller, account, region, now, .. } = *call;
+        let Call { op, request_id, ref caller, account, region, now, circumstances, .. } = *call;
         let caller = Arc::clone(caller);
+        let Circumstances { peer, is_secure, .. } = circumstances;
+        let user_agent = circumstances.user_agent.map(str::to_owned);
+        let referer = circumstances.referer.map(str::to_owned);
         let under_way = Arc::clone(&self.changes).read_owned().await;
         let task = tokio::spawn(async move {
-            let call = Call { op, request_id, caller, account, region, now, body: &body };
+            let (user_agent, referer) = (user_agent.as_deref(), referer.as_deref());
+            let circumstances = Circumstances { peer, is_secure, user_agent, referer };
+            let call = Call { op, request_id, caller, account, region, now, circumstances, body: &body };
             let outcome = ops::dispatch(&node, &call).await;
             drop(under_way);
             outcome
@@ -173,6 +185,11 @@ struct Signer {
     caller: Arc<Caller>,
     account: AccountId,
     region: Region,
+}
+
+/// A header's text, when it is text.
+fn header<'a>(request: &Request<'a>, name: &http::HeaderName) -> Option<&'a str> {
+    request.headers.get(name)?.to_str().ok()
 }
 
 fn reply(request_id: RequestId, fault: &Fault) -> Reply {

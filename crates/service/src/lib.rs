@@ -8,6 +8,7 @@
 //! Sockets, HTTP framing, TLS, the environment, configuration files: `server`. Algorithms: `crypto`. The policy language: `authz`.
 
 mod audit;
+mod context;
 mod data_keys;
 mod error;
 mod frame;

@@ -7,6 +7,7 @@ use strongroom_core::generated::{KeyUsage, MacAlgorithmSpec};
 use strongroom_core::key::KeyRecord;
 use strongroom_core::spec;
 
+use crate::context::Asked;
 use crate::error::OpError;
 use crate::frame::Cx;
 use crate::keys::Forms;
@@ -21,7 +22,8 @@ pub(crate) async fn mac_key(
     grant_tokens: Option<&[String]>,
     algorithm: MacAlgorithmSpec,
 ) -> Result<Authorized<Arc<KeyRecord>>, OpError> {
-    let key = cx.authorize_key(key_id, Forms::All, grant_tokens).await?;
+    let asked = Asked { mac_algorithm: Some(algorithm), ..Asked::default() };
+    let key = cx.authorize_key_asking(key_id, Forms::All, grant_tokens, &asked).await?;
     let record = key.resource();
     cx.check_usage(record, KeyUsage::GenerateVerifyMac)?;
     cx.check_state(record)?;

@@ -15,6 +15,7 @@ use strongroom_core::secret::SecretBytes;
 use strongroom_crypto::cost::Work;
 use strongroom_vault::blob::Header;
 
+use crate::context::Asked;
 use crate::error::OpError;
 use crate::frame::Cx;
 use crate::keys::Forms;
@@ -28,6 +29,16 @@ pub(crate) struct Source<'a> {
     pub(crate) context: Option<&'a BTreeMap<String, String>>,
     pub(crate) algorithm: EncryptionAlgorithmSpec,
     pub(crate) grant_tokens: Option<&'a [String]>,
+    /// Whether ReEncrypt has one key on both sides.
+    pub(crate) re_encrypt_on_same_key: Option<bool>,
+}
+
+impl Source<'_> {
+    /// What policies can ask about it.
+    fn asked(&self) -> Asked<'_> {
+        let re_encrypt_on_same_key = self.re_encrypt_on_same_key;
+        Asked { re_encrypt_on_same_key, ..Asked::encryption(self.algorithm, self.context) }
+    }
 }
 
 /// A key that the caller may decrypt with, found fit for the ciphertext.
@@ -92,7 +103,9 @@ impl<'a> Opening<'a> {
 async fn symmetric<'a>(cx: &Cx<'_>, action: Action, source: Source<'a>) -> Result<Opening<'a>, OpError> {
     let header = source.ciphertext.map(|blob| Header::parse(blob).map_err(|_| OpError::InvalidCiphertext));
     let key = match (source.key_id, &header) {
-        (Some(key_id), _) => cx.authorize_key_for(action, key_id, Forms::All, source.grant_tokens).await?,
+        (Some(key_id), _) => {
+            cx.authorize_key_for(action, key_id, Forms::All, source.grant_tokens, &source.asked()).await?
+        }
         (None, Some(Ok(header))) => key_of(cx, action, header, &source).await?,
         (None, Some(Err(_)) | None) => return Err(OpError::InvalidCiphertext),
     };
@@ -123,10 +136,10 @@ async fn key_of(
     header: &Header,
     source: &Source<'_>,
 ) -> Result<Authorized<Arc<KeyRecord>>, OpError> {
-    crate::keys::check_grant_tokens(source.grant_tokens)?;
+    crate::keys::check_grant_tokens(cx.vault(), source.grant_tokens)?;
     let arn = KeyArn { account: header.account, region: cx.region, key: header.key };
-    let record = cx.keyring().key(&arn).await?.ok_or(OpError::CiphertextKeyOutOfReach)?;
-    cx.authorize_record(action, record).map_err(|_| OpError::CiphertextKeyOutOfReach)
+    let entry = cx.keyring().entry(&arn).await?.ok_or(OpError::CiphertextKeyOutOfReach)?;
+    cx.authorize_entry(action, &entry, &source.asked()).map_err(|_| OpError::CiphertextKeyOutOfReach)
 }
 
 /// An asymmetric ciphertext names no key, so the caller must.
@@ -134,7 +147,7 @@ async fn asymmetric<'a>(cx: &Cx<'_>, action: Action, source: Source<'a>) -> Resu
     let key_id = source
         .key_id
         .ok_or(OpError::invalid("A key ID is required when the ciphertext was encrypted under an asymmetric key."))?;
-    let key = cx.authorize_key_for(action, key_id, Forms::All, source.grant_tokens).await?;
+    let key = cx.authorize_key_for(action, key_id, Forms::All, source.grant_tokens, &source.asked()).await?;
     let record = key.resource();
     cx.check_usage(record, KeyUsage::EncryptDecrypt)?;
     cx.check_state(record)?;

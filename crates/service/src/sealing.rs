@@ -12,6 +12,7 @@ use strongroom_core::secret::SecretBytes;
 use strongroom_core::spec;
 use strongroom_crypto::cost::Work;
 
+use crate::context::Asked;
 use crate::error::OpError;
 use crate::frame::Cx;
 use crate::keys::Forms;
@@ -30,6 +31,8 @@ pub(crate) struct Destination<'a> {
     pub(crate) algorithm: EncryptionAlgorithmSpec,
     pub(crate) context: Option<&'a BTreeMap<String, String>>,
     pub(crate) grant_tokens: Option<&'a [String]>,
+    /// Whether ReEncrypt has one key on both sides.
+    pub(crate) re_encrypt_on_same_key: Option<bool>,
 }
 
 impl Sealing {
@@ -38,7 +41,9 @@ impl Sealing {
     /// # Errors
     /// Those of the operation, in its order: usage, state, algorithm, context.
     pub(crate) async fn to(cx: &Cx<'_>, action: &'static str, to: Destination<'_>) -> Result<Self, OpError> {
-        let key = cx.authorize_key_for(Action::kms(action), to.key_id, Forms::All, to.grant_tokens).await?;
+        let asked =
+            Asked { re_encrypt_on_same_key: to.re_encrypt_on_same_key, ..Asked::encryption(to.algorithm, to.context) };
+        let key = cx.authorize_key_for(Action::kms(action), to.key_id, Forms::All, to.grant_tokens, &asked).await?;
         cx.check_usage(key.resource(), KeyUsage::EncryptDecrypt)?;
         cx.check_state(key.resource())?;
         check_encryption_algorithm(key.resource(), to.algorithm)?;

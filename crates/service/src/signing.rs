@@ -10,6 +10,7 @@ use strongroom_core::spec;
 use strongroom_vault::Message;
 use strongroom_wire::kms::Admitted;
 
+use crate::context::Asked;
 use crate::error::OpError;
 use crate::frame::Cx;
 use crate::keys::Forms;
@@ -23,8 +24,17 @@ pub(crate) async fn signing_key(
     key_id: &str,
     grant_tokens: Option<&[String]>,
     algorithm: Admitted<SigningAlgorithmSpec>,
+    message_type: Option<MessageType>,
 ) -> Result<(Authorized<Arc<KeyRecord>>, SigningAlgorithmSpec), OpError> {
-    let key = cx.authorize_key(key_id, Forms::All, grant_tokens).await?;
+    let asked = Asked {
+        signing_algorithm: Some(match algorithm {
+            Admitted::Offered(algorithm) => algorithm.as_str(),
+            Admitted::Foreign(algorithm) => algorithm,
+        }),
+        message_type: Some(message_type.unwrap_or(MessageType::Raw)),
+        ..Asked::default()
+    };
+    let key = cx.authorize_key_asking(key_id, Forms::All, grant_tokens, &asked).await?;
     let record = key.resource();
     cx.check_usage(record, KeyUsage::SignVerify)?;
     cx.check_state(record)?;

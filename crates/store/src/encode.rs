@@ -7,12 +7,16 @@
 //! - Reading never panics and never accepts what it does not understand: a wrong form is [`BadRecord`].
 //! - What identifies a record (its key) is not repeated inside; the seal binds the two.
 
+mod grants;
+
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use strongroom_core::arn::{AliasArn, KeyArn};
 use strongroom_core::ids::{KeyId, KeyMaterialId, Region};
 use strongroom_core::key::{AliasRecord, KeyMaterial, KeyRecord, MultiRegion, Tag, Wrapped};
 use strongroom_core::world::Timestamp;
+
+pub use grants::{grant_from_bytes, grant_to_bytes};
 
 /// A stored record is not of a form that this release reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

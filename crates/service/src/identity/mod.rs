@@ -7,6 +7,7 @@
 //! # Not here
 //! Whether a signature is right (`wire::sigv4`) and what a caller may do (`authz`).
 
+pub(crate) mod policies;
 mod signing_keys;
 
 use std::collections::HashMap;

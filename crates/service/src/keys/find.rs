@@ -1,4 +1,4 @@
-//! From what a caller wrote to a key: the only place that turns a [`KeyRef`] into a record (behaviours 2).
+//! From what a caller wrote to a key: the only place that turns a [`KeyRef`] into a key (behaviours 2).
 //!
 //! # Invariant
 //! Of another account's keys nothing is told here: whether one exists is answered by the authorization, in one text.
@@ -6,9 +6,9 @@
 use std::sync::Arc;
 
 use strongroom_core::arn::{AliasArn, BadKeyRef, KeyArn, KeyRef};
-use strongroom_core::ids::{AccountId, Region};
-use strongroom_core::key::KeyRecord;
+use strongroom_core::ids::{AccountId, AliasName, Region};
 
+use super::entry::KeyEntry;
 use super::keyring::{Keyring, no_such_alias, no_such_key};
 use crate::error::OpError;
 
@@ -100,16 +100,24 @@ impl KeyName {
         }
     }
 
+    /// The alias by which the key is named, if it is.
+    pub(crate) fn alias(&self) -> Option<&AliasName> {
+        match &self.target {
+            Target::Alias(arn) => Some(&arn.alias),
+            Target::Key(_) | Target::Nothing { .. } => None,
+        }
+    }
+
     /// The key, if there is one.
     ///
     /// # Errors
     /// When the store fails.
-    pub(crate) async fn find(&self, keyring: &Keyring) -> Result<Option<Arc<KeyRecord>>, OpError> {
+    pub(crate) async fn find(&self, keyring: &Keyring) -> Result<Option<Arc<KeyEntry>>, OpError> {
         match &self.target {
-            Target::Key(arn) => keyring.key(arn).await,
+            Target::Key(arn) => keyring.entry(arn).await,
             Target::Alias(arn) => match keyring.alias(arn).await? {
                 Some(alias) => {
-                    keyring.key(&KeyArn { account: arn.account, region: arn.region, key: alias.target }).await
+                    keyring.entry(&KeyArn { account: arn.account, region: arn.region, key: alias.target }).await
                 }
                 None => Ok(None),
             },

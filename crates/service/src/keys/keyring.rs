@@ -9,9 +9,12 @@
 //! - After a commit whose outcome is unknown the record is forgotten, and read again when it is next named.
 //! - Records are sealed before they reach the store, and opened (so authenticated) before they are believed.
 
+mod grants;
+
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::sync::Arc;
 
+use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use strongroom_authz::proof::Authorized;
 use strongroom_core::arn::{AliasArn, KeyArn};
@@ -22,10 +25,16 @@ use strongroom_store::{Batch, Error as StoreError, Expect, Record, Store, Table,
 use strongroom_vault::{RecordName, Vault};
 use tokio::sync::{Mutex, MutexGuard};
 
+use super::entry::KeyEntry;
+use super::grants::KeyGrants;
 use crate::error::OpError;
 
-/// Keys kept in memory at most. About 2 KB each.
+pub(crate) use grants::{check_room, no_such_grant};
+
+/// Keys kept in memory at most. About 4 KB each; see [`Weight`] for grants.
 const KEYS_MAX: usize = 65_536;
+/// Names of aliases that are read with a key. More than the 50 that one may have: nothing that concerns a decision is left out.
+const ALIASES_OF_A_KEY_READ_MAX: usize = 1_000;
 /// Aliases kept in memory at most.
 const ALIASES_MAX: usize = 65_536;
 /// Customer aliases of one key (behaviours 10.1).
@@ -48,13 +57,27 @@ impl<R> Clone for Kept<R> {
     }
 }
 
+/// What a key costs in memory: as much as one key, and as much again for every sixty-four grants. That is less than grants
+/// cost, so that the largest key still fits into the cache's smallest part.
+#[derive(Clone)]
+struct Weight;
+
+impl Weighter<KeyArn, Arc<KeyEntry>> for Weight {
+    fn weight(&self, _: &KeyArn, entry: &Arc<KeyEntry>) -> u64 {
+        1 + entry.grants.len() as u64 / 64
+    }
+}
+
 /// The keys and aliases of all accounts and Regions.
 pub(crate) struct Keyring {
     store: Arc<dyn Store>,
     vault: Arc<Vault>,
     rng: Arc<dyn Rng>,
-    keys: Cache<KeyArn, Kept<KeyRecord>>,
+    keys: Cache<KeyArn, Arc<KeyEntry>, Weight>,
     aliases: Cache<AliasArn, Kept<AliasRecord>>,
+    /// For keys, their grants and their policies. Nobody who holds one of these waits for a gate.
+    key_gates: Box<[Mutex<()>]>,
+    /// For everything else.
     gates: Box<[Mutex<()>]>,
     /// One of these is held by whoever gives a key one alias more; always after the alias's own gate.
     quota_gates: Box<[Mutex<()>]>,
@@ -86,24 +109,25 @@ impl Keyring {
             store,
             vault,
             rng,
-            keys: Cache::new(KEYS_MAX),
+            keys: Cache::with_weighter(KEYS_MAX, KEYS_MAX as u64, Weight),
             aliases: Cache::new(ALIASES_MAX),
+            key_gates: (0..GATES).map(|_| Mutex::new(())).collect(),
             gates: (0..GATES).map(|_| Mutex::new(())).collect(),
             quota_gates: (0..GATES).map(|_| Mutex::new(())).collect(),
             hasher: RandomState::new(),
         }
     }
 
-    /// The key at `arn`.
+    /// The key at `arn`, with what decides about it.
     ///
     /// # Errors
-    /// When the store fails or the record is damaged.
-    pub(crate) async fn key(&self, arn: &KeyArn) -> Result<Option<Arc<KeyRecord>>, OpError> {
-        if let Some(kept) = self.keys.get(arn) {
-            return Ok(Some(kept.record));
+    /// When the store fails or a record is damaged.
+    pub(crate) async fn entry(&self, arn: &KeyArn) -> Result<Option<Arc<KeyEntry>>, OpError> {
+        if let Some(entry) = self.keys.get(arn) {
+            return Ok(Some(entry));
         }
-        let _gate = self.gate(arn).await;
-        Ok(self.load_key(arn).await?.map(|kept| kept.record))
+        let _gate = self.key_gate(arn).await;
+        self.load_key(arn).await
     }
 
     /// The alias at `arn`.
@@ -123,10 +147,11 @@ impl Keyring {
     /// # Errors
     /// When the store fails; a key of this ARN cannot exist, its id being random.
     pub(crate) async fn insert_key(&self, record: KeyRecord) -> Result<(), OpError> {
-        let _gate = self.gate(&record.arn).await;
+        let _gate = self.key_gate(&record.arn).await;
         let (batch, version) = self.put_key(Batch::new(), &record, Expect::Absent)?;
+        let entry = KeyEntry::new(record, version, KeyGrants::default(), Arc::from([]))?;
         self.store.commit(batch).await?;
-        self.keys.insert(record.arn, Kept { record: Arc::new(record), version });
+        self.keys.insert(entry.record.arn, Arc::new(entry));
         Ok(())
     }
 
@@ -141,21 +166,19 @@ impl Keyring {
         mut change: impl FnMut(&mut KeyRecord) -> Result<T, OpError>,
     ) -> Result<T, OpError> {
         let arn = key.resource().arn;
-        let _gate = self.gate(&arn).await;
+        let _gate = self.key_gate(&arn).await;
         for _ in 0..CHANGE_TRIES {
-            let kept = match self.keys.get(&arn) {
-                Some(kept) => kept,
-                None => self.load_key(&arn).await?.ok_or_else(|| no_such_key(&arn))?,
-            };
-            let mut record = KeyRecord::clone(&kept.record);
+            let entry = self.gated_entry(&arn).await?;
+            let mut record = KeyRecord::clone(&entry.record);
             let outcome = change(&mut record)?;
-            if record == *kept.record {
+            if record == *entry.record {
                 return Ok(outcome);
             }
-            let (batch, version) = self.put_key(Batch::new(), &record, Expect::At(kept.version))?;
+            let (batch, version) = self.put_key(Batch::new(), &record, Expect::At(entry.version))?;
+            let changed = entry.with_record(record, version)?;
             match self.store.commit(batch).await {
                 Ok(()) => {
-                    self.keys.insert(arn, Kept { record: Arc::new(record), version });
+                    self.keys.insert(arn, Arc::new(changed));
                     return Ok(outcome);
                 }
                 Err(StoreError::Conflict { .. }) => drop(self.keys.remove(&arn)),
@@ -184,11 +207,13 @@ impl Keyring {
         let key = KeyArn { account: record.arn.account, region: record.arn.region, key: record.target };
         let _room = self.room_for_alias(&key).await?;
         for _ in 0..CHANGE_TRIES {
-            let kept_key = self.stored_key(&key).await?;
-            admit(&kept_key.record)?;
+            let (key_record, key_version) = self.stored_key(&key).await?;
+            admit(&key_record)?;
             let (batch, version) = self.put_alias(Batch::new(), &record, Expect::Absent)?;
-            let batch = batch.check(Table::Keys, key_name(&key), Expect::At(kept_key.version));
-            match self.store.commit(self.put_alias_index(batch, &record)?).await {
+            let batch = batch.check(Table::Keys, key_name(&key), Expect::At(key_version));
+            let outcome = self.store.commit(self.put_alias_index(batch, &record)?).await;
+            self.refresh_aliases_of(&key).await;
+            match outcome {
                 Ok(()) => {
                     self.aliases.insert(record.arn.clone(), Kept { record: Arc::new(record), version });
                     return Ok(());
@@ -225,16 +250,20 @@ impl Keyring {
             if kept.record.target != from {
                 return Ok(false);
             }
-            let kept_key = self.stored_key(to).await?;
-            admit(&kept_key.record)?;
+            let (key_record, key_version) = self.stored_key(to).await?;
+            admit(&key_record)?;
             let record = AliasRecord { target: to.key, last_updated_date: now, ..AliasRecord::clone(&kept.record) };
-            let batch = Batch::new().check(Table::Keys, key_name(to), Expect::At(kept_key.version));
+            let batch = Batch::new().check(Table::Keys, key_name(to), Expect::At(key_version));
             let (mut batch, version) = self.put_alias(batch, &record, Expect::At(kept.version))?;
             if to.key != from {
                 batch = batch.delete(Table::AliasesByKey, alias_by_key_name(arn, from), Version::FIRST);
                 batch = self.put_alias_index(batch, &record)?;
             }
-            match self.store.commit(batch).await {
+            let outcome = self.store.commit(batch).await;
+            for target in [kept.record.target, record.target] {
+                self.refresh_aliases_of(&KeyArn { account: arn.account, region: arn.region, key: target }).await;
+            }
+            match outcome {
                 Ok(()) => {
                     self.aliases.insert(arn.clone(), Kept { record: Arc::new(record), version });
                     return Ok(true);
@@ -267,6 +296,8 @@ impl Keyring {
             );
             let outcome = self.store.commit(batch).await;
             self.aliases.remove(arn);
+            let key = KeyArn { account: arn.account, region: arn.region, key: kept.record.target };
+            self.refresh_aliases_of(&key).await;
             match outcome {
                 Ok(()) => return Ok(true),
                 Err(StoreError::Conflict { .. }) => {}
@@ -369,6 +400,10 @@ impl Keyring {
         self.gates[self.gate_of(name)].lock().await
     }
 
+    async fn key_gate(&self, arn: &KeyArn) -> MutexGuard<'_, ()> {
+        self.key_gates[self.gate_of(arn)].lock().await
+    }
+
     fn gate_of<N: Hash>(&self, name: &N) -> usize {
         usize::try_from(self.hasher.hash_one(name) % GATES as u64).expect("below 256")
     }
@@ -386,17 +421,41 @@ impl Keyring {
     }
 
     /// The key as it stands in the store, past the memory; needs no gate.
-    async fn stored_key(&self, arn: &KeyArn) -> Result<Kept<KeyRecord>, OpError> {
+    async fn stored_key(&self, arn: &KeyArn) -> Result<(KeyRecord, Version), OpError> {
         let record = self.store.get(Table::Keys, &key_name(arn)).await?.ok_or_else(|| no_such_key(arn))?;
-        self.open_key(arn, &record)
+        Ok((self.open_key(arn, &record)?, record.version))
     }
 
-    /// Reads the key into memory. The key's gate is held.
-    async fn load_key(&self, arn: &KeyArn) -> Result<Option<Kept<KeyRecord>>, OpError> {
-        let Some(record) = self.store.get(Table::Keys, &key_name(arn)).await? else { return Ok(None) };
-        let kept = self.open_key(arn, &record)?;
-        self.keys.insert(*arn, kept.clone());
-        Ok(Some(kept))
+    /// Reads the key into memory, with its grants and the names of its aliases. The key's gate is held.
+    async fn load_key(&self, arn: &KeyArn) -> Result<Option<Arc<KeyEntry>>, OpError> {
+        let Some(stored) = self.store.get(Table::Keys, &key_name(arn)).await? else { return Ok(None) };
+        let record = self.open_key(arn, &stored)?;
+        let grants = self.load_grants(arn).await?;
+        let entry = Arc::new(KeyEntry::new(record, stored.version, grants, self.alias_names_of(arn).await?)?);
+        self.keys.insert(*arn, Arc::clone(&entry));
+        Ok(Some(entry))
+    }
+
+    /// The names of the aliases that point to the key.
+    async fn alias_names_of(&self, key: &KeyArn) -> Result<Arc<[AliasName]>, OpError> {
+        let prefix = format!("{}{}/", place(key.account, key.region), key.key);
+        let records = self.store.scan(Table::AliasesByKey, prefix.as_bytes(), None, ALIASES_OF_A_KEY_READ_MAX).await?;
+        let name = |record: &Record| {
+            self.open(Table::AliasesByKey, record)?;
+            parse_tail::<AliasName>(&record.key, prefix.len())
+        };
+        records.iter().map(name).collect()
+    }
+
+    /// Reads the names of the key's aliases anew after one of them changed; a key that is not in memory reads them when it
+    /// comes. When the store fails, the key leaves the memory.
+    async fn refresh_aliases_of(&self, key: &KeyArn) {
+        let _gate = self.key_gate(key).await;
+        let Some(entry) = self.keys.get(key) else { return };
+        match self.alias_names_of(key).await {
+            Ok(aliases) => self.keys.insert(*key, Arc::new(entry.with_aliases(aliases))),
+            Err(_) => drop(self.keys.remove(key)),
+        }
     }
 
     /// Reads the alias into memory. The alias's gate is held.
@@ -407,10 +466,9 @@ impl Keyring {
         Ok(Some(kept))
     }
 
-    fn open_key(&self, arn: &KeyArn, record: &Record) -> Result<Kept<KeyRecord>, OpError> {
+    fn open_key(&self, arn: &KeyArn, record: &Record) -> Result<KeyRecord, OpError> {
         let opened = self.open(Table::Keys, record)?;
-        let key = encode::key_from_bytes(*arn, opened.expose()).map_err(|_| OpError::BadRecord)?;
-        Ok(Kept { record: Arc::new(key), version: record.version })
+        encode::key_from_bytes(*arn, opened.expose()).map_err(|_| OpError::BadRecord)
     }
 
     fn open_alias(&self, arn: AliasArn, record: &Record) -> Result<AliasRecord, OpError> {

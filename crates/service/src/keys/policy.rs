@@ -12,6 +12,9 @@ use strongroom_core::arn::KeyArn;
 
 use crate::error::OpError;
 
+/// The one name that a key policy can have.
+pub(crate) const POLICY_NAME: &str = "default";
+
 /// The policy of a key that was created without one (behaviours 7.2).
 pub(crate) fn default_policy(arn: &KeyArn) -> Arc<str> {
     let (partition, account) = (arn.region.partition(), arn.account);
@@ -24,14 +27,13 @@ pub(crate) fn default_policy(arn: &KeyArn) -> Arc<str> {
     .into()
 }
 
-/// Refuses what cannot be stored as a key policy.
+/// Reads a key policy.
 ///
 /// # Errors
-/// [`OpError::LimitExceeded`] beyond 32 KB, [`OpError::MalformedPolicy`] for what the policy language does not know.
-pub(crate) fn check_policy(text: &str) -> Result<(), OpError> {
-    match Policy::parse(PolicyKind::Key, text) {
-        Ok(_) => Ok(()),
-        Err(error @ PolicyError::TooLong { .. }) => Err(OpError::LimitExceeded(error.to_string().into())),
-        Err(error @ PolicyError::Malformed { .. }) => Err(OpError::MalformedPolicy(error.to_string().into())),
-    }
+/// [`OpError::LimitExceeded`], [`OpError::MalformedPolicy`], with the reason for the caller.
+pub(crate) fn read_policy(text: &str) -> Result<Policy, OpError> {
+    Policy::parse(PolicyKind::Key, text).map_err(|error| match error {
+        PolicyError::TooLong { .. } => OpError::LimitExceeded(error.to_string().into()),
+        PolicyError::Malformed(reason) => OpError::MalformedPolicy(reason.to_string().into()),
+    })
 }

@@ -6,7 +6,7 @@ use strongroom_wire::kms;
 use crate::error::OpError;
 
 /// User tags on one key.
-const TAGS_MAX: usize = 50;
+pub(crate) const TAGS_MAX: usize = 50;
 
 /// The tags of a request, checked.
 ///

@@ -2,7 +2,10 @@
 
 mod alias;
 pub(crate) mod crypto;
+mod grants;
 mod keys;
+mod policies;
+mod tags;
 
 use strongroom_core::generated::OpName;
 use strongroom_wire::kms;
@@ -43,12 +46,22 @@ pub(crate) async fn dispatch(node: &Node, call: &Call<'_>) -> Result<Zeroizing<V
         OpName::ListKeys => serve::<keys::ListKeys>(node, call).await,
         OpName::ReEncrypt => serve::<crypto::ReEncrypt>(node, call).await,
         OpName::ScheduleKeyDeletion => serve::<keys::ScheduleKeyDeletion>(node, call).await,
+        OpName::GetKeyPolicy => serve::<policies::GetKeyPolicy>(node, call).await,
+        OpName::PutKeyPolicy => serve::<policies::PutKeyPolicy>(node, call).await,
+        OpName::ListKeyPolicies => serve::<policies::ListKeyPolicies>(node, call).await,
+        OpName::CreateGrant => serve::<grants::CreateGrant>(node, call).await,
+        OpName::ListGrants => serve::<grants::ListGrants>(node, call).await,
+        OpName::ListRetirableGrants => serve::<grants::ListRetirableGrants>(node, call).await,
+        OpName::RetireGrant => serve::<grants::RetireGrant>(node, call).await,
+        OpName::RevokeGrant => serve::<grants::RevokeGrant>(node, call).await,
+        OpName::TagResource => serve::<tags::TagResource>(node, call).await,
+        OpName::UntagResource => serve::<tags::UntagResource>(node, call).await,
+        OpName::ListResourceTags => serve::<tags::ListResourceTags>(node, call).await,
         OpName::UpdateAlias => serve::<alias::UpdateAlias>(node, call).await,
         OpName::UpdateKeyDescription => serve::<keys::UpdateKeyDescription>(node, call).await,
 
         OpName::ConnectCustomKeyStore => serve_unsupported::<kms::ConnectCustomKeyStoreInput>(node, call),
         OpName::CreateCustomKeyStore => serve_unsupported::<kms::CreateCustomKeyStoreInput>(node, call),
-        OpName::CreateGrant => serve_unsupported::<kms::CreateGrantInput>(node, call),
         OpName::DeleteCustomKeyStore => serve_unsupported::<kms::DeleteCustomKeyStoreInput>(node, call),
         OpName::DeleteImportedKeyMaterial => serve_unsupported::<kms::DeleteImportedKeyMaterialInput>(node, call),
         OpName::DescribeCustomKeyStores => serve_unsupported::<kms::DescribeCustomKeyStoresInput>(node, call),
@@ -56,22 +69,12 @@ pub(crate) async fn dispatch(node: &Node, call: &Call<'_>) -> Result<Zeroizing<V
         OpName::DisconnectCustomKeyStore => serve_unsupported::<kms::DisconnectCustomKeyStoreInput>(node, call),
         OpName::EnableKeyRotation => serve_unsupported::<kms::EnableKeyRotationInput>(node, call),
         OpName::GetKeyLastUsage => serve_unsupported::<kms::GetKeyLastUsageInput>(node, call),
-        OpName::GetKeyPolicy => serve_unsupported::<kms::GetKeyPolicyInput>(node, call),
         OpName::GetKeyRotationStatus => serve_unsupported::<kms::GetKeyRotationStatusInput>(node, call),
         OpName::GetParametersForImport => serve_unsupported::<kms::GetParametersForImportInput>(node, call),
         OpName::ImportKeyMaterial => serve_unsupported::<kms::ImportKeyMaterialInput>(node, call),
-        OpName::ListGrants => serve_unsupported::<kms::ListGrantsInput>(node, call),
-        OpName::ListKeyPolicies => serve_unsupported::<kms::ListKeyPoliciesInput>(node, call),
         OpName::ListKeyRotations => serve_unsupported::<kms::ListKeyRotationsInput>(node, call),
-        OpName::ListResourceTags => serve_unsupported::<kms::ListResourceTagsInput>(node, call),
-        OpName::ListRetirableGrants => serve_unsupported::<kms::ListRetirableGrantsInput>(node, call),
-        OpName::PutKeyPolicy => serve_unsupported::<kms::PutKeyPolicyInput>(node, call),
         OpName::ReplicateKey => serve_unsupported::<kms::ReplicateKeyInput>(node, call),
-        OpName::RetireGrant => serve_unsupported::<kms::RetireGrantInput>(node, call),
-        OpName::RevokeGrant => serve_unsupported::<kms::RevokeGrantInput>(node, call),
         OpName::RotateKeyOnDemand => serve_unsupported::<kms::RotateKeyOnDemandInput>(node, call),
-        OpName::TagResource => serve_unsupported::<kms::TagResourceInput>(node, call),
-        OpName::UntagResource => serve_unsupported::<kms::UntagResourceInput>(node, call),
         OpName::UpdateCustomKeyStore => serve_unsupported::<kms::UpdateCustomKeyStoreInput>(node, call),
         OpName::UpdatePrimaryRegion => serve_unsupported::<kms::UpdatePrimaryRegionInput>(node, call),
     }

@@ -15,6 +15,21 @@ pub(crate) fn bytes(value: &Value) -> Vec<u8> {
     STANDARD.decode(value.as_str().unwrap()).unwrap()
 }
 
+/// A policy document.
+pub(crate) fn policy(statements: &[Value]) -> String {
+    json!({"Version": "2012-10-17", "Statement": statements}).to_string()
+}
+
+/// The statement of the default policy: the owner's account decides.
+pub(crate) fn allow_account() -> Value {
+    allow("arn:aws:iam::111122223333:root", "kms:*")
+}
+
+/// A statement that allows `action` to `principal`.
+pub(crate) fn allow(principal: &str, action: &str) -> Value {
+    json!({"Effect": "Allow", "Principal": {"AWS": principal}, "Action": action, "Resource": "*"})
+}
+
 /// A request that passes all constraints of `op` and names `key` wherever it names one.
 pub(crate) fn smallest(op: OpName, key: &str) -> Value {
     match op {
@@ -81,7 +96,7 @@ pub(crate) fn smallest(op: OpName, key: &str) -> Value {
         OpName::ImportKeyMaterial => {
             json!({"KeyId": key, "ImportToken": blob(b"x"), "EncryptedKeyMaterial": blob(b"x")})
         }
-        OpName::PutKeyPolicy => json!({"KeyId": key, "Policy": "{}"}),
+        OpName::PutKeyPolicy => json!({"KeyId": key, "Policy": policy(&[allow_account()])}),
         OpName::ReplicateKey => json!({"KeyId": key, "ReplicaRegion": "eu-west-1"}),
         OpName::UpdatePrimaryRegion => json!({"KeyId": key, "PrimaryRegion": "eu-west-1"}),
         OpName::TagResource => json!({"KeyId": key, "Tags": [{"TagKey": "a", "TagValue": "b"}]}),

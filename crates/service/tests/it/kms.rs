@@ -20,6 +20,11 @@ pub(crate) const OWNER: &str = "111122223333";
 /// Another account.
 pub(crate) const STRANGER: &str = "444455556666";
 
+/// Who signs, of the owner's account unless it says otherwise.
+pub(crate) const ROOT: &str = "111122223333ROOT";
+pub(crate) const BOB: &str = "111122223333BOB";
+pub(crate) const STRANGE_BOB: &str = "444455556666BOB";
+
 /// A service of its own, with a clock that stands still.
 pub(crate) struct TestKms {
     node: Arc<Node>,
@@ -65,11 +70,13 @@ impl TestKms {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let account = |id: &str| AccountConfig {
             id: id.parse().unwrap(),
-            access_keys: vec![AccessKeyConfig {
-                id: format!("AKIA{id}"),
-                secret: SecretBytes::copy_from(b"a secret"),
-                user: Some("alice".into()),
-            }],
+            access_keys: [("", Some("alice")), ("BOB", Some("bob")), ("ROOT", None)]
+                .map(|(suffix, user)| AccessKeyConfig {
+                    id: format!("AKIA{id}{suffix}"),
+                    secret: SecretBytes::copy_from(b"a secret"),
+                    user: user.map(Into::into),
+                })
+                .into(),
         };
         let parts = Parts {
             store: Arc::clone(&store),
@@ -97,7 +104,7 @@ impl TestKms {
         self.call_as(OWNER, "us-east-1", op, body)
     }
 
-    /// The head of a call by a user of `account` in `region`.
+    /// The head of a call by alice of `account` in `region`, or by one of [`ROOT`], [`BOB`], [`STRANGE_BOB`].
     pub(crate) fn signed_headers(&self, account: &str, region: &str, op: OpName, body: &str) -> HeaderMap {
         let mut headers = HeaderMap::new();
         headers.insert("host", HeaderValue::from_static("localhost"));

@@ -5,8 +5,10 @@
 mod algorithms;
 mod aliases;
 mod fixtures;
+mod grants;
 mod hanging_up;
 mod kms;
 mod laws;
+mod policies;
 mod states;
 mod strangers;

@@ -46,7 +46,20 @@ fn key_for(kms: &TestKms, op: OpName) -> Option<(TestKey, serde_json::Value)> {
         | OpName::DisableKey
         | OpName::ScheduleKeyDeletion
         | OpName::CancelKeyDeletion
+        | OpName::CreateGrant
+        | OpName::GetKeyPolicy
+        | OpName::ListGrants
+        | OpName::ListKeyPolicies
+        | OpName::ListResourceTags
+        | OpName::PutKeyPolicy
+        | OpName::TagResource
+        | OpName::UntagResource
         | OpName::UpdateKeyDescription => (symmetric(), request),
+        OpName::RetireGrant | OpName::RevokeGrant => {
+            let key = symmetric();
+            let grant = kms.with_key(&key, OpName::CreateGrant, &smallest(OpName::CreateGrant, "")).unwrap();
+            (key, json!({"GrantId": grant["GrantId"]}))
+        }
         OpName::Decrypt => {
             let key = symmetric();
             let made = kms.with_key(&key, OpName::Encrypt, &smallest(OpName::Encrypt, "")).unwrap();
@@ -109,7 +122,7 @@ fn state_decides_what_a_key_does() {
             cells += 1;
         }
     }
-    assert_eq!(cells, 20 * STATES.len());
+    assert_eq!(cells, 30 * STATES.len());
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use strongroom_authz::proof::Denied;
 use strongroom_core::generated::OpName;
 use strongroom_core::ids::KeyId;
 use strongroom_core::key::AliasRecord;
@@ -29,7 +30,7 @@ impl Operation for ListAliases {
         check_documented_limit(input.limit, LIMIT_MAX)?;
         let _proof = cx.authorize_account()?;
         let key = match &input.key_id {
-            Some(text) => Some(cx.authorize_key(text, Forms::KeyOnly, None).await?.resource().arn.key),
+            Some(text) => Some(own_key(cx, text).await?),
             None => None,
         };
         let list = format!("{}/{}/{}", cx.account, cx.region, key.as_ref().map_or("", KeyId::as_str));
@@ -42,6 +43,15 @@ impl Operation for ListAliases {
             next_marker,
         })
     }
+}
+
+/// The key to list the aliases of. Its policy has no say (behaviours 7.10), but it must be there and be the caller's.
+async fn own_key(cx: &Cx<'_>, text: &str) -> Result<KeyId, OpError> {
+    let name = KeyName::read(text, Forms::KeyOnly, cx.account, cx.region)?;
+    if name.owner() != cx.account {
+        return Err(Denied::absent(cx.caller, cx.action(), &name.arn()).into());
+    }
+    Ok(cx.find_key(cx.action(), &name).await?.record.arn.key)
 }
 
 fn entry(alias: &Arc<AliasRecord>) -> kms::AliasListEntry {

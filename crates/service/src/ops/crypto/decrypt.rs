@@ -31,6 +31,7 @@ impl Operation for Decrypt {
             context: input.encryption_context.as_ref(),
             algorithm,
             grant_tokens: input.grant_tokens.as_deref(),
+            re_encrypt_on_same_key: None,
         };
         let opening = Opening::of(cx, "Decrypt", source).await?;
         let opened = opening.open(cx).await?;

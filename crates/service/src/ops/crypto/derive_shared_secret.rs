@@ -6,6 +6,7 @@ use strongroom_crypto::cost::Work;
 use strongroom_wire::kms;
 
 use super::{end_dry_run, refuse_recipient};
+use crate::context::Asked;
 use crate::error::OpError;
 use crate::frame::{Cx, Operation};
 use crate::keys::Forms;
@@ -20,7 +21,9 @@ impl Operation for DeriveSharedSecret {
     async fn run(cx: &Cx<'_>, input: Self::Input) -> Result<Self::Output, OpError> {
         refuse_recipient(input.recipient.as_ref())?;
         let algorithm = input.key_agreement_algorithm;
-        let key = cx.authorize_key(&input.key_id, Forms::All, input.grant_tokens.as_deref()).await?;
+        let asked = Asked { key_agreement_algorithm: Some(algorithm), ..Asked::default() };
+        let grant_tokens = input.grant_tokens.as_deref();
+        let key = cx.authorize_key_asking(&input.key_id, Forms::All, grant_tokens, &asked).await?;
         let record = key.resource();
         cx.check_usage(record, KeyUsage::KeyAgreement)?;
         cx.check_state(record)?;

@@ -24,6 +24,7 @@ impl Operation for Encrypt {
             algorithm,
             context: input.encryption_context.as_ref(),
             grant_tokens: input.grant_tokens.as_deref(),
+            re_encrypt_on_same_key: None,
         };
         let sealing = Sealing::to(cx, "Encrypt", to).await?;
         sealing.check_length(&input.plaintext)?;

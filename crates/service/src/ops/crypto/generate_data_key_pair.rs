@@ -5,7 +5,7 @@ use strongroom_core::spec;
 use strongroom_wire::kms;
 
 use super::{end_dry_run, refuse_recipient};
-use crate::data_keys::{wrap, wrapping_key};
+use crate::data_keys::{asked, wrap, wrapping_key};
 use crate::error::OpError;
 use crate::frame::{Cx, Operation};
 
@@ -19,7 +19,8 @@ impl Operation for GenerateDataKeyPair {
     async fn run(cx: &Cx<'_>, input: Self::Input) -> Result<Self::Output, OpError> {
         check_offered(cx, input.key_pair_spec)?;
         refuse_recipient(input.recipient.as_ref())?;
-        let key = wrapping_key(cx, &input.key_id, input.grant_tokens.as_deref()).await?;
+        let asked = asked(input.encryption_context.as_ref(), Some(input.key_pair_spec));
+        let key = wrapping_key(cx, &input.key_id, input.grant_tokens.as_deref(), &asked).await?;
         end_dry_run(input.dry_run)?;
 
         let pair = cx.node.key_pairs.take(input.key_pair_spec).await?;

@@ -4,7 +4,7 @@ use strongroom_core::generated::OpName;
 use strongroom_wire::kms;
 
 use super::end_dry_run;
-use crate::data_keys::{data_key_bytes, generate, wrapping_key};
+use crate::data_keys::{asked, data_key_bytes, generate, wrapping_key};
 use crate::error::OpError;
 use crate::frame::{Cx, Operation};
 
@@ -17,7 +17,8 @@ impl Operation for GenerateDataKeyWithoutPlaintext {
 
     async fn run(cx: &Cx<'_>, input: Self::Input) -> Result<Self::Output, OpError> {
         let bytes = data_key_bytes(input.key_spec, input.number_of_bytes)?;
-        let key = wrapping_key(cx, &input.key_id, input.grant_tokens.as_deref()).await?;
+        let asked = asked(input.encryption_context.as_ref(), None);
+        let key = wrapping_key(cx, &input.key_id, input.grant_tokens.as_deref(), &asked).await?;
         end_dry_run(input.dry_run)?;
 
         let data_key = generate(cx, key, bytes, input.encryption_context.as_ref()).await?;

@@ -123,6 +123,6 @@ fn missing(member: &str) -> OpError {
 }
 
 /// Ends a dry run that came as far as the result.
-fn end_dry_run(dry_run: Option<bool>) -> Result<(), OpError> {
+pub(crate) fn end_dry_run(dry_run: Option<bool>) -> Result<(), OpError> {
     if dry_run == Some(true) { Err(OpError::DryRun) } else { Ok(()) }
 }

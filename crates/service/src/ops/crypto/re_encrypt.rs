@@ -2,12 +2,15 @@
 //!
 //! Two keys, two permissions: `kms:ReEncryptFrom` on the source and `kms:ReEncryptTo` on the destination.
 
+use strongroom_core::arn::KeyArn;
 use strongroom_core::generated::{EncryptionAlgorithmSpec, OpName};
+use strongroom_vault::blob::Header;
 use strongroom_wire::kms;
 
 use super::{end_dry_run, ignores_ciphertext, shown_material_id};
 use crate::error::OpError;
 use crate::frame::{Cx, Operation};
+use crate::keys::{Forms, KeyName};
 use crate::opening::{Opening, Source};
 use crate::sealing::{Destination, Sealing};
 
@@ -26,6 +29,8 @@ impl Operation for ReEncrypt {
             ("sourceKeyId", input.source_key_id.is_some()),
         )?;
 
+        let re_encrypt_on_same_key = Some(is_on_same_key(cx, &input).await?);
+
         // The source side, as Decrypt.
         let symmetric = EncryptionAlgorithmSpec::SymmetricDefault;
         let source_algorithm = input.source_encryption_algorithm.unwrap_or(symmetric);
@@ -35,6 +40,7 @@ impl Operation for ReEncrypt {
             context: input.source_encryption_context.as_ref(),
             algorithm: source_algorithm,
             grant_tokens: input.grant_tokens.as_deref(),
+            re_encrypt_on_same_key,
         };
         let opening = Opening::of(cx, "ReEncryptFrom", source).await?;
 
@@ -45,6 +51,7 @@ impl Operation for ReEncrypt {
             algorithm,
             context: input.destination_encryption_context.as_ref(),
             grant_tokens: input.grant_tokens.as_deref(),
+            re_encrypt_on_same_key,
         };
         let sealing = Sealing::to(cx, "ReEncryptTo", to).await?;
 
@@ -68,4 +75,27 @@ impl Operation for ReEncrypt {
             destination_key_material_id: shown_material_id(key, material_id),
         })
     }
+}
+
+/// Whether source and destination are one key, before either is authorized: policies of both can ask.
+///
+/// # Errors
+/// When the store fails. What cannot be found is not the same, and is told in its turn.
+async fn is_on_same_key(cx: &Cx<'_>, input: &kms::ReEncryptInput) -> Result<bool, OpError> {
+    let Some(destination) = key_arn(cx, &input.destination_key_id).await? else { return Ok(false) };
+    let source = match (&input.source_key_id, &input.ciphertext_blob) {
+        (Some(text), _) => key_arn(cx, text).await?,
+        (None, Some(blob)) => Header::parse(blob).ok().map(|header| KeyArn {
+            account: header.account,
+            region: cx.region,
+            key: header.key,
+        }),
+        (None, None) => None,
+    };
+    Ok(source == Some(destination))
+}
+
+async fn key_arn(cx: &Cx<'_>, text: &str) -> Result<Option<KeyArn>, OpError> {
+    let Ok(name) = KeyName::read(text, Forms::All, cx.account, cx.region) else { return Ok(None) };
+    Ok(name.find(cx.keyring()).await?.map(|entry| entry.record.arn))
 }

@@ -17,8 +17,9 @@ impl Operation for Sign {
     type Output = kms::SignOutput;
 
     async fn run(cx: &Cx<'_>, input: Self::Input) -> Result<Self::Output, OpError> {
+        let grant_tokens = input.grant_tokens.as_deref();
         let (key, algorithm) =
-            signing_key(cx, &input.key_id, input.grant_tokens.as_deref(), input.signing_algorithm).await?;
+            signing_key(cx, &input.key_id, grant_tokens, input.signing_algorithm, input.message_type).await?;
         let message = SignedMessage::read(key.resource().spec, algorithm, input.message_type, input.message)?;
         end_dry_run(input.dry_run)?;
 

@@ -1,14 +1,16 @@
 //! `CreateKey`: a new key in the caller's account and the request's Region.
 
+use strongroom_authz::action::Action;
 use strongroom_core::arn::KeyArn;
 use strongroom_core::generated::{KeySpec, KeyState, KeyUsage, MultiRegionKeyType, OpName, Origin};
 use strongroom_core::key::{KeyRecord, MultiRegion};
 use strongroom_core::spec;
 use strongroom_wire::kms;
 
+use crate::context::{Asked, NewKey, Subject};
 use crate::error::OpError;
 use crate::frame::{Cx, Operation};
-use crate::keys::{check_policy, check_tags, default_policy, key_metadata, new_key_id};
+use crate::keys::{check_tags, default_policy, key_metadata, new_key_id, read_policy};
 
 pub(crate) struct CreateKey;
 
@@ -26,18 +28,35 @@ impl Operation for CreateKey {
             return Err(OpError::Unsupported(Some(format!("KeySpec {spec} is not supported in this Region").into())));
         }
         let tags = check_tags(input.tags.unwrap_or_default())?;
-        if let Some(policy) = &input.policy {
-            check_policy(policy)?;
-        }
+        let policy = input.policy.as_deref().map(read_policy).transpose()?;
 
-        // Authorize.
-        let _proof = cx.authorize_account()?;
+        // Authorize: the key, and its tags.
+        let multi_region = input.multi_region.unwrap_or(false);
+        let subject = Subject::NewKey(NewKey {
+            account: cx.account,
+            spec,
+            usage,
+            origin: Origin::AwsKms,
+            multi_region: multi_region.then_some(MultiRegionKeyType::Primary),
+        });
+        let insists = input.bypass_policy_lockout_safety_check;
+        let asked = Asked {
+            bypass_policy_lockout_safety_check: Some(insists.unwrap_or(false)),
+            tags: &tags,
+            ..Asked::default()
+        };
+        let _proof = cx.authorize_account_for(cx.action(), &asked, subject)?;
+        if !tags.is_empty() {
+            let _proof = cx.authorize_account_for(Action::kms(OpName::TagResource.as_str()), &asked, subject)?;
+        }
 
         // Execute.
         let mut random = [0; 16];
         cx.rng().fill(&mut random)?;
-        let multi_region = input.multi_region.unwrap_or(false);
         let arn = KeyArn { account: cx.account, region: cx.region, key: new_key_id(multi_region, random) };
+        if let Some(policy) = policy {
+            cx.check_lockout(policy, &arn, subject, insists)?;
+        }
         let material = cx.new_material(&arn, spec).await?;
         let record = KeyRecord {
             arn,

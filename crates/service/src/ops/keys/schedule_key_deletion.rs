@@ -3,6 +3,7 @@
 use strongroom_core::generated::{KeyState, OpName};
 use strongroom_wire::kms;
 
+use crate::context::Asked;
 use crate::error::OpError;
 use crate::frame::{Cx, Operation};
 use crate::keys::{Forms, KeyName};
@@ -24,7 +25,8 @@ impl Operation for ScheduleKeyDeletion {
         if !WINDOW_DAYS.contains(&window_days) {
             return Err(OpError::invalid("PendingWindowInDays must be between 7 and 30 days."));
         }
-        let key = cx.authorize_key(&input.key_id, Forms::KeyOnly, None).await?;
+        let asked = Asked { pending_window_in_days: Some(window_days), ..Asked::default() };
+        let key = cx.authorize_key_asking(&input.key_id, Forms::KeyOnly, None, &asked).await?;
 
         let deletion_date = cx.now.plus_days(i64::from(window_days));
         cx.keyring()

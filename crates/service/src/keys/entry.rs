@@ -1,0 +1,77 @@
+//! A key as the memory holds it: the record, and everything that a decision about it needs.
+//!
+//! # Invariant
+//! The policy is the record's, prepared once when the record was loaded or changed; no request prepares it again.
+
+use std::sync::Arc;
+
+use strongroom_authz::decide::{AttachedPolicy, ResourcePolicies};
+use strongroom_core::ids::AliasName;
+use strongroom_core::key::KeyRecord;
+use strongroom_store::Version;
+
+use super::grants::KeyGrants;
+use super::policy::{POLICY_NAME, read_policy};
+use crate::error::OpError;
+
+/// A key, its policy, its grants and its aliases.
+#[derive(Clone, Debug)]
+pub(crate) struct KeyEntry {
+    pub(crate) record: Arc<KeyRecord>,
+    /// Of the record in the store.
+    pub(crate) version: Version,
+    policy: AttachedPolicy,
+    pub(crate) grants: Arc<KeyGrants>,
+    /// The names that point to it.
+    pub(crate) aliases: Arc<[AliasName]>,
+}
+
+impl KeyEntry {
+    /// Prepares a stored key.
+    ///
+    /// # Errors
+    /// [`OpError::BadRecord`] when its policy is none; such a policy is never stored.
+    pub(crate) fn new(
+        record: KeyRecord,
+        version: Version,
+        grants: KeyGrants,
+        aliases: Arc<[AliasName]>,
+    ) -> Result<Self, OpError> {
+        let policy = attach(&record)?;
+        Ok(Self { record: Arc::new(record), version, policy, grants: Arc::new(grants), aliases })
+    }
+
+    /// The same key after a change of its record.
+    ///
+    /// # Errors
+    /// As [`KeyEntry::new`].
+    pub(crate) fn with_record(&self, record: KeyRecord, version: Version) -> Result<Self, OpError> {
+        let policy = if record.policy == self.record.policy { self.policy.clone() } else { attach(&record)? };
+        Ok(Self { record: Arc::new(record), version, policy, ..self.clone() })
+    }
+
+    /// The same key with other grants.
+    pub(crate) fn with_grants(&self, grants: KeyGrants) -> Self {
+        Self { grants: Arc::new(grants), ..self.clone() }
+    }
+
+    /// The same key with other aliases.
+    pub(crate) fn with_aliases(&self, aliases: Arc<[AliasName]>) -> Self {
+        Self { aliases, ..self.clone() }
+    }
+
+    /// What decides about requests for this key.
+    pub(crate) fn policies(&self) -> ResourcePolicies<'_> {
+        ResourcePolicies { policies: std::slice::from_ref(&self.policy), grants: Some(self.grants.set()) }
+    }
+
+    /// The policy as GetKeyPolicy prints it.
+    pub(crate) fn policy_text(&self) -> String {
+        self.policy.policy.canonical_text()
+    }
+}
+
+fn attach(record: &KeyRecord) -> Result<AttachedPolicy, OpError> {
+    let policy = read_policy(&record.policy).map_err(|_| OpError::BadRecord)?;
+    Ok(AttachedPolicy { name: POLICY_NAME.into(), policy: Arc::new(policy) })
+}

@@ -1,0 +1,116 @@
+//! The grants of one key in memory: by id, and as the policy engine asks for them.
+//!
+//! # Invariant
+//! Both views hold the same grants. A set is never changed in place while somebody judges by it: it is replaced as a whole.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use strongroom_authz::grants::{Grant, GrantConstraints, GrantPrincipal, GrantSet, ProposedGrant};
+use strongroom_core::grant::{self, GrantParty, GrantRecord, GrantTerms};
+use strongroom_core::ids::GrantId;
+use strongroom_store::Version;
+
+use crate::error::OpError;
+
+/// A grant, as kept and as judged by.
+#[derive(Debug)]
+pub(crate) struct KeptGrant {
+    pub(crate) record: GrantRecord,
+    pub(crate) version: Version,
+    pub(crate) compiled: Arc<Grant>,
+}
+
+impl KeptGrant {
+    /// Prepares a stored grant.
+    ///
+    /// # Errors
+    /// [`OpError::BadRecord`] when it names nobody; such a grant is never stored.
+    pub(crate) fn new(record: GrantRecord, version: Version) -> Result<Self, OpError> {
+        let terms = &record.terms;
+        let compiled = Grant {
+            id: record.id,
+            grantee: principal(&terms.grantee).ok_or(OpError::BadRecord)?,
+            retiring: match &terms.retiring {
+                Some(party) => Some(principal(party).ok_or(OpError::BadRecord)?),
+                None => None,
+            },
+            issuing_account: GrantPrincipal::account(record.key.region.partition(), record.issuing_account),
+            operations: terms.operations.iter().copied().collect(),
+            constraints: compile(&terms.constraints),
+        };
+        Ok(Self { compiled: Arc::new(compiled), record, version })
+    }
+}
+
+/// Whom a grant names, for the policy engine. `None` when it is nobody that a grant can name.
+pub(crate) fn principal(party: &GrantParty) -> Option<GrantPrincipal> {
+    match party {
+        // A unique id names a principal too, but requests name it by its ARN.
+        GrantParty::Principal(arn) if !arn.starts_with("arn:") => None,
+        GrantParty::Principal(arn) => GrantPrincipal::parse_arn(arn),
+        GrantParty::Service(name) => GrantPrincipal::parse_service(name),
+    }
+}
+
+/// A grant to be made, for the policy engine.
+pub(crate) fn proposed(terms: &GrantTerms) -> ProposedGrant {
+    ProposedGrant { operations: terms.operations.iter().copied().collect(), constraints: compile(&terms.constraints) }
+}
+
+fn compile(constraints: &grant::GrantConstraints) -> GrantConstraints {
+    let pairs = |pairs: &std::collections::BTreeMap<String, String>| {
+        pairs.iter().map(|(key, value)| (key.clone(), value.clone())).collect()
+    };
+    GrantConstraints {
+        encryption_context_equals: constraints.encryption_context_equals.as_ref().map(pairs),
+        encryption_context_subset: constraints.encryption_context_subset.as_ref().map(pairs),
+        source_arn: constraints.source_arn.clone(),
+    }
+}
+
+/// All grants of one key.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct KeyGrants {
+    by_id: BTreeMap<GrantId, Arc<KeptGrant>>,
+    set: GrantSet,
+}
+
+impl KeyGrants {
+    pub(crate) fn len(&self) -> usize {
+        self.by_id.len()
+    }
+
+    pub(crate) fn get(&self, id: GrantId) -> Option<&Arc<KeptGrant>> {
+        self.by_id.get(&id)
+    }
+
+    /// As the policy engine asks for them.
+    pub(crate) fn set(&self) -> &GrantSet {
+        &self.set
+    }
+
+    /// The grants after `after`, by id.
+    pub(crate) fn iter_after(&self, after: Option<GrantId>) -> impl Iterator<Item = &Arc<KeptGrant>> {
+        use std::ops::Bound::{Excluded, Unbounded};
+        self.by_id.range((after.map_or(Unbounded, Excluded), Unbounded)).map(|(_, grant)| grant)
+    }
+
+    /// The grant that the same account made with the same name and the same terms.
+    pub(crate) fn twin_of(&self, record: &GrantRecord) -> Option<GrantId> {
+        record.terms.name.as_ref()?;
+        let same = |own: &GrantRecord| own.issuing_account == record.issuing_account && own.terms == record.terms;
+        self.by_id.values().find(|own| same(&own.record)).map(|own| own.record.id)
+    }
+
+    pub(crate) fn insert(&mut self, grant: KeptGrant) {
+        self.set.insert(Arc::clone(&grant.compiled));
+        self.by_id.insert(grant.record.id, Arc::new(grant));
+    }
+
+    pub(crate) fn remove(&mut self, id: GrantId) {
+        if let Some(grant) = self.by_id.remove(&id) {
+            self.set.remove(&grant.compiled);
+        }
+    }
+}
