@@ -222,3 +222,58 @@ pub(crate) fn check_room(grants: &KeyGrants) -> Result<(), OpError> {
 pub(crate) fn no_such_grant(id: GrantId) -> OpError {
     OpError::NotFound(format!("Grant ID {id} not found"))
 }
+
+#[cfg(test)]
+mod tests {
+    use strongroom_core::generated::GrantOperation;
+    use strongroom_core::grant::{GrantConstraints, GrantTerms};
+    use strongroom_core::world::Timestamp;
+
+    use super::*;
+
+    fn grant(number: u32, retiring: Option<GrantParty>) -> GrantRecord {
+        let mut id = [0; 32];
+        id[..4].copy_from_slice(&number.to_be_bytes());
+        GrantRecord {
+            id: GrantId(id),
+            key: "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab".parse().expect("an ARN"),
+            creation_date: Timestamp::from_millis(0),
+            issuing_account: "111122223333".parse().expect("an account"),
+            terms: GrantTerms {
+                name: None,
+                grantee: GrantParty::Principal(format!("arn:aws:iam::111122223333:user/u{number}")),
+                retiring,
+                operations: vec![GrantOperation::Decrypt],
+                constraints: GrantConstraints::default(),
+            },
+        }
+    }
+
+    #[test]
+    fn a_key_has_room_for_so_many_grants_and_no_more() {
+        let mut grants = KeyGrants::default();
+        for number in 0..50_000 {
+            assert!(check_room(&grants).is_ok(), "after {number}");
+            grants.insert(KeptGrant::new(grant(number, None), Version::FIRST).expect("a grant"));
+        }
+        assert!(matches!(check_room(&grants), Err(OpError::LimitExceeded(_))));
+        grants.remove(GrantId([0; 32]));
+        assert!(check_room(&grants).is_ok());
+    }
+
+    #[test]
+    fn the_index_by_retiring_principal_leads_back_and_mixes_nobody_up() {
+        let principal = GrantParty::Principal("arn:aws:iam::111122223333:user/a/b".into());
+        let service = GrantParty::Service("s3.amazonaws.com".into());
+        let own = grant(7, Some(principal.clone()));
+        let region = own.key.region;
+        let name = retiring_name(&own).expect("it has one");
+        let place = retiring_place(region, &principal);
+        assert!(name.starts_with(place.as_bytes()));
+        assert_eq!(parse_retiring_name(&name, place.len(), region).expect("well-formed"), (own.key, own.id));
+        assert!(!name.starts_with(retiring_place(region, &service).as_bytes()));
+        let same_text = GrantParty::Service(principal.as_str().to_owned());
+        assert_ne!(place, retiring_place(region, &same_text));
+        assert_eq!(retiring_name(&grant(7, None)), None);
+    }
+}
