@@ -34,10 +34,11 @@ pub(super) enum Runner {
 }
 
 impl Runner {
-    /// Whether `line` is progress that nobody reads afterwards: libFuzzer has a line for each input it keeps.
+    /// Whether `line` is progress that nobody reads afterwards: libFuzzer has a line for each input it keeps, each
+    /// function it reaches and each word it learns.
     pub(super) fn is_progress(self, line: &str) -> bool {
         match self {
-            Self::LibFuzzer => line.starts_with('#'),
+            Self::LibFuzzer => line.starts_with(['#', '"']) || line.starts_with("\tNEW_FUNC"),
             Self::Command | Self::Cargo | Self::Pytest => false,
         }
     }
