@@ -7,6 +7,7 @@ pub mod arn;
 pub mod generated;
 pub mod ids;
 pub mod key;
+mod lifecycle;
 pub mod secret;
 pub mod spec;
 pub mod state;
