@@ -105,9 +105,6 @@ impl Node {
         reply(request_id, &Fault::silent(code))
     }
 
-    /// Ends the node: nothing is pending that a reply has not waited for, so there is nothing to finish.
-    pub async fn shut_down(&self) {}
-
     fn new_request_id(&self) -> Result<RequestId, OpError> {
         let mut random = [0; 16];
         self.rng.fill(&mut random)?;

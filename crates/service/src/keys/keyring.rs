@@ -9,6 +9,10 @@
 //! - After a commit whose outcome is unknown the record is forgotten, and read again when it is next named.
 //! - Records are sealed before they reach the store, and opened (so authenticated) before they are believed.
 
+mod destruction;
+mod schedule;
+mod usage;
+
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::sync::Arc;
 
@@ -117,9 +121,10 @@ impl Keyring {
     ///
     /// # Errors
     /// When the store fails; a key of this ARN cannot exist, its id being random.
-    pub(crate) async fn insert_key(&self, record: KeyRecord) -> Result<(), OpError> {
+    pub(crate) async fn insert_key(&self, mut record: KeyRecord) -> Result<(), OpError> {
         let _gate = self.gate(&record.arn).await;
-        let (batch, version) = self.put_key(Batch::new(), &record, Expect::Absent)?;
+        let batch = self.reschedule(Batch::new(), None, &mut record)?;
+        let (batch, version) = self.put_key(batch, &record, Expect::Absent)?;
         self.store.commit(batch).await?;
         self.keys.insert(record.arn, Kept { record: Arc::new(record), version });
         Ok(())
@@ -144,10 +149,11 @@ impl Keyring {
             };
             let mut record = KeyRecord::clone(&kept.record);
             let outcome = change(&mut record)?;
+            let batch = self.reschedule(Batch::new(), kept.record.scheduled, &mut record)?;
             if record == *kept.record {
                 return Ok(outcome);
             }
-            let (batch, version) = self.put_key(Batch::new(), &record, Expect::At(kept.version))?;
+            let (batch, version) = self.put_key(batch, &record, Expect::At(kept.version))?;
             match self.store.commit(batch).await {
                 Ok(()) => {
                     self.keys.insert(arn, Kept { record: Arc::new(record), version });

@@ -2,7 +2,9 @@
 
 mod alias;
 pub(crate) mod crypto;
+mod import;
 mod keys;
+mod rotation;
 
 use strongroom_core::generated::OpName;
 use strongroom_wire::kms;
@@ -38,6 +40,15 @@ pub(crate) async fn dispatch(node: &Node, call: &Call<'_>) -> Result<Vec<u8>, Op
         OpName::GenerateDataKeyWithoutPlaintext => serve::<crypto::GenerateDataKeyWithoutPlaintext>(node, call).await,
         OpName::GenerateRandom => serve::<crypto::GenerateRandom>(node, call).await,
         OpName::GetPublicKey => serve::<crypto::GetPublicKey>(node, call).await,
+        OpName::DeleteImportedKeyMaterial => serve::<import::DeleteImportedKeyMaterial>(node, call).await,
+        OpName::DisableKeyRotation => serve::<rotation::DisableKeyRotation>(node, call).await,
+        OpName::EnableKeyRotation => serve::<rotation::EnableKeyRotation>(node, call).await,
+        OpName::GetKeyLastUsage => serve::<keys::GetKeyLastUsage>(node, call).await,
+        OpName::GetKeyRotationStatus => serve::<rotation::GetKeyRotationStatus>(node, call).await,
+        OpName::GetParametersForImport => serve::<import::GetParametersForImport>(node, call).await,
+        OpName::ImportKeyMaterial => serve::<import::ImportKeyMaterial>(node, call).await,
+        OpName::ListKeyRotations => serve::<rotation::ListKeyRotations>(node, call).await,
+        OpName::RotateKeyOnDemand => serve::<rotation::RotateKeyOnDemand>(node, call).await,
         OpName::ListAliases => serve::<alias::ListAliases>(node, call).await,
         OpName::ListKeys => serve::<keys::ListKeys>(node, call).await,
         OpName::ReEncrypt => serve::<crypto::ReEncrypt>(node, call).await,
@@ -49,26 +60,17 @@ pub(crate) async fn dispatch(node: &Node, call: &Call<'_>) -> Result<Vec<u8>, Op
         OpName::CreateCustomKeyStore => serve_unsupported::<kms::CreateCustomKeyStoreInput>(node, call),
         OpName::CreateGrant => serve_unsupported::<kms::CreateGrantInput>(node, call),
         OpName::DeleteCustomKeyStore => serve_unsupported::<kms::DeleteCustomKeyStoreInput>(node, call),
-        OpName::DeleteImportedKeyMaterial => serve_unsupported::<kms::DeleteImportedKeyMaterialInput>(node, call),
         OpName::DescribeCustomKeyStores => serve_unsupported::<kms::DescribeCustomKeyStoresInput>(node, call),
-        OpName::DisableKeyRotation => serve_unsupported::<kms::DisableKeyRotationInput>(node, call),
         OpName::DisconnectCustomKeyStore => serve_unsupported::<kms::DisconnectCustomKeyStoreInput>(node, call),
-        OpName::EnableKeyRotation => serve_unsupported::<kms::EnableKeyRotationInput>(node, call),
-        OpName::GetKeyLastUsage => serve_unsupported::<kms::GetKeyLastUsageInput>(node, call),
         OpName::GetKeyPolicy => serve_unsupported::<kms::GetKeyPolicyInput>(node, call),
-        OpName::GetKeyRotationStatus => serve_unsupported::<kms::GetKeyRotationStatusInput>(node, call),
-        OpName::GetParametersForImport => serve_unsupported::<kms::GetParametersForImportInput>(node, call),
-        OpName::ImportKeyMaterial => serve_unsupported::<kms::ImportKeyMaterialInput>(node, call),
         OpName::ListGrants => serve_unsupported::<kms::ListGrantsInput>(node, call),
         OpName::ListKeyPolicies => serve_unsupported::<kms::ListKeyPoliciesInput>(node, call),
-        OpName::ListKeyRotations => serve_unsupported::<kms::ListKeyRotationsInput>(node, call),
         OpName::ListResourceTags => serve_unsupported::<kms::ListResourceTagsInput>(node, call),
         OpName::ListRetirableGrants => serve_unsupported::<kms::ListRetirableGrantsInput>(node, call),
         OpName::PutKeyPolicy => serve_unsupported::<kms::PutKeyPolicyInput>(node, call),
         OpName::ReplicateKey => serve_unsupported::<kms::ReplicateKeyInput>(node, call),
         OpName::RetireGrant => serve_unsupported::<kms::RetireGrantInput>(node, call),
         OpName::RevokeGrant => serve_unsupported::<kms::RevokeGrantInput>(node, call),
-        OpName::RotateKeyOnDemand => serve_unsupported::<kms::RotateKeyOnDemandInput>(node, call),
         OpName::TagResource => serve_unsupported::<kms::TagResourceInput>(node, call),
         OpName::UntagResource => serve_unsupported::<kms::UntagResourceInput>(node, call),
         OpName::UpdateCustomKeyStore => serve_unsupported::<kms::UpdateCustomKeyStoreInput>(node, call),

@@ -2,16 +2,17 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue};
 use serde_json::{Value, json};
 use strongroom_core::generated::{KeySpec, KeyUsage, OpName};
 use strongroom_core::secret::SecretBytes;
-use strongroom_core::world::{Clock, ManualClock, Timestamp};
+use strongroom_core::world::{Clock, ManualClock, SeededRng, Timestamp};
 use strongroom_crypto::digest::sha256;
 use strongroom_crypto::rng::SystemRng;
 use strongroom_service::{AccessKeyConfig, AccountConfig, IdentityConfig, Limits, Mode, Node, Parts, Request};
-use strongroom_store::MemoryStore;
+use strongroom_store::{MemoryStore, Store};
 use strongroom_vault::seal::MemorySeal;
 use strongroom_wire::sigv4::{Credentials, Scope, sign};
 
@@ -22,9 +23,9 @@ pub(crate) const STRANGER: &str = "444455556666";
 
 /// A service of its own, with a clock that stands still.
 pub(crate) struct TestKms {
-    node: Node,
+    pub(crate) node: Node,
     pub(crate) clock: Arc<ManualClock>,
-    runtime: tokio::runtime::Runtime,
+    pub(crate) runtime: tokio::runtime::Runtime,
 }
 
 /// A success's body, or a failure's code and message.
@@ -32,7 +33,17 @@ pub(crate) type Answer = Result<Value, (String, Option<String>)>;
 
 impl TestKms {
     pub(crate) fn new() -> Self {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        Self::over(Arc::new(MemoryStore::new()))
+    }
+
+    /// One node over this store; every node over it has the same seal.
+    pub(crate) fn over(store: Arc<dyn Store>) -> Self {
+        Self::with_period(store, None)
+    }
+
+    /// A node that looks for due work by itself.
+    pub(crate) fn with_period(store: Arc<dyn Store>, task_period: Option<Duration>) -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_790_000_000_123)));
         let account = |id: &str| AccountConfig {
             id: id.parse().unwrap(),
@@ -43,13 +54,13 @@ impl TestKms {
             }],
         };
         let parts = Parts {
-            store: Arc::new(MemoryStore::new()),
-            seal: Box::new(MemorySeal::random(&SystemRng).unwrap()),
+            store,
+            seal: Box::new(MemorySeal::random(&SeededRng::new(1)).unwrap()),
             clock: clock.clone(),
             rng: Arc::new(SystemRng),
             identity: IdentityConfig { accounts: vec![account(OWNER), account(STRANGER)] },
             mode: Mode::Serve,
-            limits: Limits::default(),
+            limits: Limits { task_period, ..Limits::default() },
         };
         let node = runtime.block_on(Node::start(parts)).unwrap();
         Self { node, clock, runtime }
@@ -94,10 +105,26 @@ impl TestKms {
         Err((text("__type").unwrap(), text("message").or_else(|| text("Message"))))
     }
 
+    /// Lets the runtime run for some real time.
+    pub(crate) fn sleep_ms(&self, millis: u64) {
+        self.runtime.block_on(async { tokio::time::sleep(Duration::from_millis(millis)).await });
+    }
+
+    /// Moves the clock, and lets the service do what is due.
+    pub(crate) fn wait_days(&self, days: i64) {
+        self.clock.advance_millis(days * 86_400_000);
+        self.runtime.block_on(self.node.run_due_tasks());
+    }
+
     /// A new key of the owner; SM2 lives in China.
     pub(crate) fn create_key(&self, spec: KeySpec, usage: KeyUsage) -> TestKey {
+        self.create_key_of("AWS_KMS", spec, usage)
+    }
+
+    /// The same with an origin.
+    pub(crate) fn create_key_of(&self, origin: &str, spec: KeySpec, usage: KeyUsage) -> TestKey {
         let region = if spec == KeySpec::Sm2 { "cn-north-1" } else { "us-east-1" };
-        let body = json!({"KeySpec": spec.as_str(), "KeyUsage": usage.as_str()});
+        let body = json!({"KeySpec": spec.as_str(), "KeyUsage": usage.as_str(), "Origin": origin});
         let metadata = self.call_as(OWNER, region, OpName::CreateKey, &body).unwrap();
         let text = |member: &str| metadata["KeyMetadata"][member].as_str().unwrap().to_owned();
         TestKey { region, spec, usage, id: text("KeyId"), arn: text("Arn") }

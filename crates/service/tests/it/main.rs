@@ -3,8 +3,12 @@
 #![allow(clippy::unwrap_used, reason = "in a test the panic is the report")]
 
 mod algorithms;
+mod deletion;
 mod fixtures;
+mod import;
 mod kms;
+mod last_usage;
 mod laws;
+mod rotation;
 mod states;
 mod strangers;
