@@ -56,10 +56,7 @@ pub(crate) fn import_request(kms: &TestKms, key: &TestKey, material: &[u8]) -> V
 fn import(kms: &TestKms, key: &TestKey, material: &[u8], more: &Value) -> Answer {
     let mut request = import_request(kms, key, material);
     for (member, value) in more.as_object().unwrap() {
-        match value {
-            Value::Null => drop(request.as_object_mut().unwrap().remove(member)),
-            value => request[member] = value.clone(),
-        }
+        request[member] = value.clone();
     }
     kms.with_key(key, OpName::ImportKeyMaterial, &request)
 }
