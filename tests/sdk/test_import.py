@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 import os
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -47,7 +47,7 @@ def external_key(kms, **members):
 
 def bring(kms, key, material, algorithm="RSA_AES_KEY_WRAP_SHA_256", wrapping_key="RSA_2048", **members):
     parameters = kms.get_parameters_for_import(KeyId=key, WrappingAlgorithm=algorithm, WrappingKeySpec=wrapping_key)
-    valid = parameters["ParametersValidTo"] - datetime.now(timezone.utc)
+    valid = parameters["ParametersValidTo"] - datetime.now(UTC)
     assert timedelta(hours=23, minutes=59) < valid <= timedelta(hours=24)
     members.setdefault("ExpirationModel", "KEY_MATERIAL_DOES_NOT_EXPIRE")
     return kms.import_key_material(
@@ -115,14 +115,14 @@ def test_material_of_another_curve_or_type_is_refused(dev_boto3):
 def test_an_expiry_is_acted_upon(dev_boto3):
     kms = dev_boto3
     key, material = external_key(kms), os.urandom(32)
-    expiry = datetime.now(timezone.utc) + timedelta(seconds=3)
+    expiry = datetime.now(UTC) + timedelta(seconds=3)
     bring(kms, key, material, ExpirationModel="KEY_MATERIAL_EXPIRES", ValidTo=expiry)
     described = kms.describe_key(KeyId=key)["KeyMetadata"]
     assert (described["KeyState"], described["ExpirationModel"]) == ("Enabled", "KEY_MATERIAL_EXPIRES")
     assert abs(described["ValidTo"] - expiry) < timedelta(seconds=1)
     while kms.describe_key(KeyId=key)["KeyMetadata"]["KeyState"] == "Enabled":
-        assert datetime.now(timezone.utc) < expiry + timedelta(seconds=10), "nobody deleted it"
-    assert datetime.now(timezone.utc) >= expiry - timedelta(seconds=1)
+        assert datetime.now(UTC) < expiry + timedelta(seconds=10), "nobody deleted it"
+    assert datetime.now(UTC) >= expiry - timedelta(seconds=1)
 
 
 def test_rotation_to_the_owners_next_material(dev_boto3):

@@ -192,3 +192,15 @@ def test_the_material_id_is_shown_alike_everywhere(kms, key):
     assert (moved["SourceKeyMaterialId"], moved["DestinationKeyMaterialId"]) == (material, material)
     assert kms.key()["CurrentKeyMaterialId"] != material
     assert unblob(sealed["CiphertextBlob"]) != unblob(moved["CiphertextBlob"])
+
+
+def test_a_multi_region_primary(kms):
+    key = kms.key(MultiRegion=True)
+    assert re.fullmatch("mrk-[0-9a-f]{32}", key["KeyId"])
+    assert key["MultiRegion"] is True
+    itself = {"Arn": key["Arn"], "Region": "us-east-1"}
+    configuration = {"MultiRegionKeyType": "PRIMARY", "PrimaryKey": itself, "ReplicaKeys": []}
+    assert key["MultiRegionConfiguration"] == configuration
+    assert kms.ok("DescribeKey", KeyId=key["KeyId"])["KeyMetadata"] == key
+    sealed = kms.ok("Encrypt", KeyId=key["KeyId"], Plaintext=b"x")["CiphertextBlob"]
+    assert kms.ok("Decrypt", CiphertextBlob=sealed)["KeyId"] == key["Arn"]

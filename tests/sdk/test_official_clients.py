@@ -16,6 +16,7 @@ from aws_encryption_sdk.identifiers import CommitmentPolicy
 from botocore.session import Session
 
 from harness.keys import check_pair
+from harness.server import ROOT
 
 HERE = Path(__file__).parent
 MEGABYTE = 1 << 20
@@ -123,9 +124,7 @@ def test_javascript_sdk(place, closing_lines):
 
 def test_rust_sdk(place, closing_lines):
     """The tests are in `rust/tests/kms.rs`."""
-    environment = {**os.environ, **place.environment()}
-    if "RUST_SDK_TARGET_DIR" in os.environ:
-        environment["CARGO_TARGET_DIR"] = os.environ["RUST_SDK_TARGET_DIR"]
+    environment = {**os.environ, **place.environment(), "CARGO_TARGET_DIR": ROOT / "target/test-env/rust"}
     done = subprocess.run(
         ["cargo", "test", "--quiet", "--locked", "--manifest-path", HERE / "rust/Cargo.toml"],
         env=environment,

@@ -1,6 +1,6 @@
 """Rotation on demand and its settings, through boto3. The tests of the service move its clock; here time is real."""
 
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -34,7 +34,7 @@ def test_the_schedule_is_told(place):
     kms.enable_key_rotation(KeyId=key, RotationPeriodInDays=90)
     status = kms.get_key_rotation_status(KeyId=key)
     assert (status["KeyRotationEnabled"], status["RotationPeriodInDays"]) == (True, 90)
-    expected = datetime.now(timezone.utc) + timedelta(days=90)
+    expected = datetime.now(UTC) + timedelta(days=90)
     assert abs(status["NextRotationDate"] - expected) < timedelta(minutes=1)
     kms.disable_key_rotation(KeyId=key)
     status = kms.get_key_rotation_status(KeyId=key)
@@ -58,4 +58,4 @@ def test_the_last_use_is_told(place):
     kms.generate_data_key(KeyId=key, KeySpec="AES_256")
     used = kms.get_key_last_usage(KeyId=key)["KeyLastUsage"]
     assert used["Operation"] == "GenerateDataKey"
-    assert abs(used["Timestamp"] - datetime.now(timezone.utc)) < timedelta(minutes=1)
+    assert abs(used["Timestamp"] - datetime.now(UTC)) < timedelta(minutes=1)

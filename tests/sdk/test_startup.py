@@ -61,6 +61,7 @@ def test_a_good_directory_starts_again(data):
 def test_the_ready_line(tmp_path):
     with dev(tmp_path / "new") as server:
         assert server.ready_line.startswith("strongroom dev: listening on http://127.0.0.1:")
+        assert server.ready_seconds < 2, "a CI job starts one for each test"
 
 
 def test_files_are_private(data):

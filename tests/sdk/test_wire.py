@@ -4,9 +4,11 @@
 a date, JSON without nulls, timestamps with a fraction, bare names in `__type`, at most one message.
 """
 
+import contextlib
 import http.client
 import json
 import select
+import ssl
 import time
 
 import h2.config
@@ -452,3 +454,38 @@ def check_http2(caller, connection):
     [reply] = connection.wait(bad)
     assert_fault(reply, "UnknownOperationException", NO_TEXT)
     connection.socket.close()
+
+
+# TLS.
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3], ids=["1.2", "1.3"])
+@pytest.mark.parametrize("protocols", [[], ["http/1.1"], ["h2", "http/1.1"]], ids=["no ALPN", "http/1.1", "both"])
+@pytest.mark.parametrize("name", ["localhost", "127.0.0.1"])
+def test_tls_handshakes(tls_server, version, protocols, name):
+    """Some clients offer no protocol, some only the old one; some verify a DNS name, some an address."""
+    context = tls_server.tls()
+    context.minimum_version = context.maximum_version = version
+    if protocols:
+        context.set_alpn_protocols(protocols)
+    with context.wrap_socket(connect_socket(tls_server), server_hostname=name) as connection:
+        assert connection.selected_alpn_protocol() == (protocols[0] if protocols else None)
+        if protocols[:1] != ["h2"]:
+            connection.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")
+            assert read_reply(connection).status == 404
+
+
+def test_old_tls_is_refused(tls_server):
+    context = tls_server.tls()
+    context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+    context.maximum_version = ssl.TLSVersion.TLSv1_1
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    with connect_socket(tls_server) as plain, pytest.raises(ssl.SSLError):
+        context.wrap_socket(plain, server_hostname="localhost")
+
+
+def test_plain_http_on_the_tls_port(tls_server):
+    with connect_socket(tls_server) as connection:
+        connection.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")
+        with contextlib.suppress(ConnectionResetError):
+            assert not connection.recv(4096).startswith(b"HTTP/1.1 2")

@@ -3,6 +3,7 @@
 //! # Not here
 //! Anything the server needs: this program is for those who change Strongroom, and is shipped to nobody.
 
+mod bench;
 mod codegen;
 #[cfg(test)]
 mod layers;
@@ -22,6 +23,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Task {
+    /// Measures the server beside a null server of the same HTTP stack.
+    Bench(bench::Args),
     /// Writes the code generated from model/kms.json and model/overlay.toml.
     Codegen(codegen::Args),
     /// Runs the test suites named, or all of them.
@@ -33,6 +36,7 @@ enum Task {
 
 fn main() -> ExitCode {
     match Cli::parse().task {
+        Task::Bench(args) => bench::run(&args),
         Task::Codegen(args) => codegen::run(&args),
         Task::Test { suites } => test::run(&suites),
     }

@@ -84,6 +84,20 @@ impl<K: AsRef<str>, V: AsRef<str>> Pairs for Vec<(K, V)> {
     }
 }
 
+impl<P: Pairs + ?Sized> Pairs for &P {
+    fn value_of(&self, key: &str) -> Option<&str> {
+        (**self).value_of(key)
+    }
+
+    fn count(&self) -> usize {
+        (**self).count()
+    }
+
+    fn for_each(&self, each: &mut dyn FnMut(&str, &str)) {
+        (**self).for_each(each);
+    }
+}
+
 impl Pairs for BTreeMap<String, String> {
     fn value_of(&self, key: &str) -> Option<&str> {
         self.get(key).map(String::as_str)

@@ -398,11 +398,10 @@ impl Judge<'_, '_> {
             is_within_session,
         };
         let is_foreign = request.caller.account() != Some(owner);
-        let cause = match question {
-            _ if self.findings.deny.is_some() => self.findings.deny.map(|deny| Cause::ExplicitDeny(self.name(deny))),
-            Question::Retire(_) => sides.judge_within_account(is_foreign),
-            Question::Use if !is_foreign => sides.judge_within_account(is_foreign),
-            Question::Use => sides.judge_across_accounts(request),
+        let cause = match (self.findings.deny, question) {
+            (Some(deny), _) => Some(Cause::ExplicitDeny(self.name(deny))),
+            (None, Question::Use) if is_foreign => sides.judge_across_accounts(request),
+            (None, Question::Use | Question::Retire(_)) => sides.judge_within_account(is_foreign),
         };
         match cause {
             None => Decision::Allow(self.allowed(entry, identity)),
@@ -418,11 +417,7 @@ impl Judge<'_, '_> {
         let ask =
             GrantAsk { caller: request.caller, operation, context: request.context, proposed: request.proposed_grant };
         if let Some(trace) = &mut self.trace {
-            grants.explain(&ask, &mut |id, outcome| {
-                if trace.grants.len() < Trace::MAX_GRANTS {
-                    trace.grants.push((id, outcome));
-                }
-            });
+            trace.grants.extend(grants.outcomes(&ask).take(Trace::MAX_GRANTS));
         }
         if by_policy.is_some_and(|(grade, _)| grade == Grade::Direct) {
             return by_policy;
@@ -546,14 +541,14 @@ impl Sides {
 
     /// Why a caller of another account, or of none, may not; `None` when it may.
     fn judge_across_accounts(&self, request: &Request<'_>) -> Option<Cause> {
-        let Some((grade, _)) = self.entry else { return Some(Cause::Stranger) };
-        if request.caller.account().is_none() {
-            // Services and users of identity providers have no policies of their own: being named is all.
-            return (grade != Grade::Direct).then_some(Cause::Stranger);
+        if self.entry.is_none() {
+            return Some(Cause::Stranger);
         }
-        match request.cross_account {
-            CrossAccount::WithoutEffect => Some(Cause::Stranger),
-            CrossAccount::Effective => self.judge_identity(),
+        match (request.caller.account(), request.cross_account) {
+            // Services and users of identity providers have no policies of their own: being named is all.
+            (None, _) => None,
+            (Some(_), CrossAccount::WithoutEffect) => Some(Cause::Stranger),
+            (Some(_), CrossAccount::Effective) => self.judge_identity(),
         }
     }
 

@@ -8,7 +8,7 @@
 //! # Not here
 //! Grant tokens: a grant works as soon as it is in the set. Limits and names: CreateGrant knows them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use strongroom_core::generated::GrantOperation;
@@ -284,15 +284,15 @@ pub struct GrantSet {
 }
 
 /// Grants that need a certain key in the context, by its value.
-type GrantsByValue = HashMap<Box<str>, Vec<Arc<Grant>>>;
+type GrantsByValue = BTreeMap<Box<str>, Vec<Arc<Grant>>>;
 
-/// The grants of one grantee.
+/// The grants of one grantee, ordered by their ids, so that every node names the same one when several allow.
 #[derive(Clone, Debug, Default)]
 struct GranteeGrants {
     /// Those that any context may meet.
     free: Vec<Arc<Grant>>,
     /// Those that need a certain pair in the context, by its key and value.
-    by_pair: HashMap<Box<str>, GrantsByValue>,
+    by_pair: BTreeMap<Box<str>, GrantsByValue>,
 }
 
 impl GrantSet {
@@ -306,65 +306,39 @@ impl GrantSet {
         self.len == 0
     }
 
-    /// Adds a grant. Sets that share their parts with this one keep what they had.
+    /// Adds a grant, or replaces the one with its id, grantee and constraints. Sets that share their parts with this one
+    /// keep what they had.
     pub fn insert(&mut self, grant: Arc<Grant>) {
         let grants = Arc::make_mut(self.by_grantee.entry(grant.grantee.index_key().into()).or_default());
-        grants.slot(&grant).push(grant);
-        self.len += 1;
+        let slot = grants.slot(&grant);
+        match slot.binary_search_by_key(&grant.id, |own| own.id) {
+            Ok(at) => slot[at] = grant,
+            Err(at) => {
+                slot.insert(at, grant);
+                self.len += 1;
+            }
+        }
     }
 
     /// Removes a grant; gives back whether it was there.
     pub fn remove(&mut self, grant: &Grant) -> bool {
         let Some(grants) = self.by_grantee.get_mut(grant.grantee.index_key()) else { return false };
         let slot = Arc::make_mut(grants).slot(grant);
-        let Some(at) = slot.iter().position(|own| own.id == grant.id) else { return false };
-        slot.swap_remove(at);
+        let Ok(at) = slot.binary_search_by_key(&grant.id, |own| own.id) else { return false };
+        slot.remove(at);
         self.len -= 1;
         true
     }
 
     /// The most direct grant that allows what is asked.
     pub(crate) fn find(&self, ask: &GrantAsk<'_>) -> Option<(Grade, GrantId)> {
-        let mut best: Option<(Grade, GrantId)> = None;
-        self.each_candidate(ask, &mut |grant, grade| {
-            if best.is_none_or(|(found, _)| found < grade)
-                && let GrantOutcome::Allows(grade) = grant.outcome(ask, grade)
-            {
-                best = Some((grade, grant.id));
-            }
-        });
-        best
+        self.of_caller(ask.caller).filter_map(|grants| grants.find(ask)).max_by_key(|(grade, _)| *grade)
     }
 
-    /// Calls `each` with every grant of the caller that may allow what is asked.
-    fn each_candidate(&self, ask: &GrantAsk<'_>, each: &mut dyn FnMut(&Grant, Grade)) {
-        let with_grade = &mut |grant: &Grant| {
-            if let Some(grade) = grant.grantee.grade(ask.caller) {
-                each(grant, grade);
-            }
-        };
-        for grants in self.of_caller(ask.caller) {
-            grants.free.iter().for_each(|grant| with_grade(grant));
-            match (context_use(ask.operation), ask.context.encryption_context()) {
-                (ContextUse::Compared, Some(context)) => context.for_each(&mut |key, value| {
-                    let found = grants.by_pair.get(key).and_then(|values| values.get(value));
-                    found.into_iter().flatten().for_each(|grant| with_grade(grant));
-                }),
-                (ContextUse::Compared, None) | (ContextUse::None, _) => {}
-                (ContextUse::Ignored, _) => grants.constrained().for_each(&mut *with_grade),
-            }
-        }
-    }
-
-    /// Calls `each` with how every grant of the caller meets what is asked, for explanations.
-    pub(crate) fn explain(&self, ask: &GrantAsk<'_>, each: &mut dyn FnMut(GrantId, GrantOutcome)) {
-        for grants in self.of_caller(ask.caller) {
-            for grant in grants.free.iter().map(Arc::as_ref).chain(grants.constrained()) {
-                if let Some(grade) = grant.grantee.grade(ask.caller) {
-                    each(grant.id, grant.outcome(ask, grade));
-                }
-            }
-        }
+    /// How each grant of the caller meets what is asked, for explanations.
+    pub(crate) fn outcomes<'a>(&'a self, ask: &'a GrantAsk<'a>) -> impl Iterator<Item = (GrantId, GrantOutcome)> + 'a {
+        let all = self.of_caller(ask.caller).flat_map(|grants| grants.free.iter().chain(grants.constrained()));
+        all.filter_map(|grant| Some((grant.id, grant.outcome(ask, grant.grantee.grade(ask.caller)?))))
     }
 
     fn of_caller<'a>(&'a self, caller: &'a Caller) -> impl Iterator<Item = &'a GranteeGrants> {
@@ -374,6 +348,29 @@ impl GrantSet {
 }
 
 impl GranteeGrants {
+    /// A grant that allows what is asked. They all have one grantee, so one is as direct as another.
+    fn find(&self, ask: &GrantAsk<'_>) -> Option<(Grade, GrantId)> {
+        let allows = |grant: &Arc<Grant>| {
+            // The operation is the cheapest to ask, and turns most away.
+            let grade =
+                if grant.operations.contains(ask.operation) { grant.grantee.grade(ask.caller)? } else { return None };
+            matches!(grant.outcome(ask, grade), GrantOutcome::Allows(_)).then_some((grade, grant.id))
+        };
+        let mut found = self.free.iter().find_map(allows);
+        match (context_use(ask.operation), ask.context.encryption_context()) {
+            (ContextUse::Compared, Some(context)) if found.is_none() && !self.by_pair.is_empty() => {
+                context.for_each(&mut |key, value| {
+                    let slot = self.by_pair.get(key).and_then(|values| values.get(value));
+                    found = found.or_else(|| slot?.iter().find_map(allows));
+                });
+            }
+            (ContextUse::Ignored, _) => found = found.or_else(|| self.constrained().find_map(allows)),
+            // Without a context that has its pair, a grant that needs one cannot allow.
+            (ContextUse::Compared | ContextUse::None, _) => {}
+        }
+        found
+    }
+
     fn slot(&mut self, grant: &Grant) -> &mut Vec<Arc<Grant>> {
         match grant.constraints.discriminator() {
             None => &mut self.free,
@@ -383,8 +380,8 @@ impl GranteeGrants {
         }
     }
 
-    fn constrained(&self) -> impl Iterator<Item = &Grant> {
-        self.by_pair.values().flat_map(HashMap::values).flatten().map(Arc::as_ref)
+    fn constrained(&self) -> impl Iterator<Item = &Arc<Grant>> {
+        self.by_pair.values().flat_map(BTreeMap::values).flatten()
     }
 }
 
@@ -399,5 +396,77 @@ fn caller_names(caller: &Caller) -> [Option<&str>; 4] {
         Principal::FederatedUser { issuer_arn, issuer_id, .. } => [own, Some(issuer_arn), Some(issuer_id), account],
         Principal::Service => [own, None, None, None],
         Principal::WebIdentity | Principal::Anonymous => [None; 4],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn grant(number: u8, grantee: &str, subset: Option<&str>) -> Arc<Grant> {
+        let pairs = subset.map(|value| vec![("volume".to_owned(), value.to_owned())]);
+        let principal = |arn: &str| GrantPrincipal::parse_arn(arn).expect("a principal");
+        Arc::new(Grant {
+            id: GrantId([number; 32]),
+            grantee: principal(grantee),
+            retiring: None,
+            issuing_account: principal("arn:aws:iam::111122223333:root"),
+            operations: [GrantOperation::Decrypt].into_iter().collect(),
+            constraints: GrantConstraints { encryption_context_subset: pairs, ..GrantConstraints::default() },
+        })
+    }
+
+    fn find(set: &GrantSet, context: &[(String, String)]) -> Option<u8> {
+        struct Context<'a>(&'a [(String, String)]);
+        impl RequestContext for Context<'_> {
+            fn values(&self, _: ConditionKey, _: &str, _: &mut dyn FnMut(Value<'_>)) {}
+
+            fn encryption_context(&self) -> Option<&dyn Pairs> {
+                Some(&self.0)
+            }
+        }
+        let account = "111122223333".parse().expect("twelve digits");
+        let caller = Caller::user(Partition::Aws, account, "/", "ann", "AIDAANNANNANNANNANNA");
+        let context = Context(context);
+        let ask = GrantAsk { caller: &caller, operation: GrantOperation::Decrypt, context: &context, proposed: None };
+        set.find(&ask).map(|(_, id)| id.0[0])
+    }
+
+    const ANN: &str = "arn:aws:iam::111122223333:user/ann";
+
+    #[test]
+    fn grants_come_and_go() {
+        let volume = |value: &str| vec![("volume".to_owned(), value.to_owned())];
+        let mut set = GrantSet::default();
+        let (first, second) = (grant(1, ANN, Some("a")), grant(2, ANN, Some("b")));
+        set.insert(first.clone());
+        set.insert(second.clone());
+        set.insert(second.clone());
+        let snapshot = set.clone();
+        assert_eq!((set.len(), find(&set, &volume("a")), find(&set, &volume("b"))), (2, Some(1), Some(2)));
+        assert!(set.remove(&first) && !set.remove(&first));
+        assert_eq!((set.len(), find(&set, &volume("a")), find(&set, &volume("b"))), (1, None, Some(2)));
+        assert_eq!((snapshot.len(), find(&snapshot, &volume("a"))), (2, Some(1)));
+        assert!(set.remove(&second) && set.is_empty());
+    }
+
+    #[test]
+    fn the_same_grant_is_named_whatever_the_order() {
+        let all = [grant(3, ANN, None), grant(1, ANN, None), grant(2, "arn:aws:iam::111122223333:root", None)];
+        for order in [[0, 1, 2], [2, 1, 0], [1, 2, 0]] {
+            let mut set = GrantSet::default();
+            order.iter().for_each(|at| set.insert(all[*at].clone()));
+            assert_eq!(find(&set, &[]), Some(1), "{order:?}");
+        }
+    }
+
+    #[test]
+    fn names_that_no_grant_can_have() {
+        for name in
+            ["*", "111122223333", "arn:aws:iam::111122223333:user/*", "arn:aws:iam::111122223333:group/x", "ann", ""]
+        {
+            assert_eq!(GrantPrincipal::parse_arn(name), None, "{name}");
+        }
+        assert_eq!(GrantPrincipal::parse_service("*"), None);
     }
 }

@@ -2,9 +2,10 @@
 
 use std::panic;
 
+use nix::sys::mman::{MlockAllFlags, mlockall};
 use nix::sys::prctl;
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use tracing::{error, warn};
+use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, setrlimit};
+use tracing::{error, info, warn};
 
 /// Descriptors beside those of connections: the database, the log, the listener, files read on a reload.
 const OTHER_DESCRIPTORS: u64 = 64;
@@ -16,6 +17,17 @@ pub(crate) fn harden() {
     }
     if let Err(error) = prctl::set_dumpable(false) {
         warn!(%error, "cannot forbid tracing of this process");
+    }
+}
+
+/// Keeps every page in memory that holds something, so that no secret is written to swap. Only where the system sets no limit on
+/// locked memory: below one, a later allocation would fail instead.
+pub(crate) fn keep_out_of_swap() {
+    let unlimited = getrlimit(Resource::RLIMIT_MEMLOCK).is_ok_and(|(soft, _)| soft == RLIM_INFINITY);
+    let flags = MlockAllFlags::MCL_CURRENT | MlockAllFlags::MCL_FUTURE;
+    let locked = unlimited && mlockall(flags).is_ok();
+    if !locked {
+        info!("memory is not locked (limit of locked memory); secrets may reach swap if this machine has any");
     }
 }
 

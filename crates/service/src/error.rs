@@ -179,6 +179,15 @@ impl From<strongroom_vault::ImportRefusal> for OpError {
     }
 }
 
+impl From<crate::slow::Refused> for OpError {
+    fn from(refused: crate::slow::Refused) -> Self {
+        match refused {
+            crate::slow::Refused::Full => Self::Throttled,
+            crate::slow::Refused::Panicked => Self::Panicked,
+        }
+    }
+}
+
 impl From<strongroom_core::world::NoEntropy> for OpError {
     fn from(error: strongroom_core::world::NoEntropy) -> Self {
         Self::Vault(error.into())

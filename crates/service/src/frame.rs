@@ -21,6 +21,7 @@ use strongroom_core::world::{Rng, Timestamp};
 use strongroom_crypto::cost::{self, Work};
 use strongroom_vault::{Handle, Vault};
 use strongroom_wire::json::{self, Decode, Encode};
+use zeroize::Zeroizing;
 
 use crate::audit::Record;
 use crate::error::OpError;
@@ -66,7 +67,7 @@ pub(crate) struct Call<'a> {
 }
 
 /// Runs one operation: the only place that decodes, audits and answers.
-pub(crate) async fn serve<O: Operation>(node: &Node, call: &Call<'_>) -> Result<Vec<u8>, OpError> {
+pub(crate) async fn serve<O: Operation>(node: &Node, call: &Call<'_>) -> Result<Zeroizing<Vec<u8>>, OpError> {
     debug_assert_eq!(O::NAME, call.op, "the registry sends each operation to its own code");
     let cx = Cx::new(node, call);
     let work = async {
@@ -77,11 +78,11 @@ pub(crate) async fn serve<O: Operation>(node: &Node, call: &Call<'_>) -> Result<
     close_record(node, call, outcome.as_ref().err());
     let output = outcome?;
     cx.note_usage(call.request_id);
-    Ok(std::mem::take(&mut *json::encode(&output)))
+    Ok(json::encode(&output))
 }
 
 /// An operation of the API that this service does not offer: authenticated, decoded, validated, refused.
-pub(crate) fn serve_unsupported<I: Decode>(node: &Node, call: &Call<'_>) -> Result<Vec<u8>, OpError> {
+pub(crate) fn serve_unsupported<I: Decode>(node: &Node, call: &Call<'_>) -> Result<Zeroizing<Vec<u8>>, OpError> {
     let refusal = match json::decode::<I>(call.body) {
         Ok(_) => OpError::Unsupported(Some(format!("{} is not supported by this service.", call.op).into())),
         Err(bad) => OpError::Malformed(bad),
@@ -244,11 +245,7 @@ impl<'a> Cx<'a> {
         work: Work,
         job: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, OpError> {
-        if cost::is_slow(spec, work) {
-            self.node.slow.run(job).await.map_err(|_| OpError::Throttled)
-        } else {
-            Ok(job())
-        }
+        if cost::is_slow(spec, work) { Ok(self.node.slow.run(spec, work, job).await?) } else { Ok(job()) }
     }
 
     /// Opens the material that encrypts.

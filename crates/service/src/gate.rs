@@ -14,9 +14,10 @@ use strongroom_authz::caller::Caller;
 use strongroom_core::ids::{AccountId, Region, RequestId};
 use strongroom_core::world::Timestamp;
 use strongroom_crypto::digest;
-use strongroom_wire::kms::{ErrorCode, Fault};
+use strongroom_wire::kms::{ErrorCode, Fault, facts};
 use strongroom_wire::sigv4::{self, AuthError, Policy, RequestHead};
 use strongroom_wire::target::{self, CONTENT_TYPE_JSON};
+use zeroize::Zeroizing;
 
 use crate::error::OpError;
 use crate::frame::Call;
@@ -63,8 +64,8 @@ pub struct Reply {
     pub request_id: RequestId,
     /// For `Content-Type`.
     pub content_type: &'static str,
-    /// JSON, or nothing. It may hold a plaintext: wipe it once it is sent.
-    pub body: Vec<u8>,
+    /// JSON, or nothing. It may hold a plaintext, so it is wiped when it is dropped.
+    pub body: Zeroizing<Vec<u8>>,
 }
 
 /// Why a request never came to its target.
@@ -83,8 +84,8 @@ pub enum Refusal {
 }
 
 impl Node {
-    /// Answers one request.
-    pub async fn answer(&self, request: Request<'_>) -> Reply {
+    /// Answers one request. When the answer is no longer waited for, a change that has begun is carried to its end all the same.
+    pub async fn answer(self: &Arc<Self>, request: Request<'_>) -> Reply {
         let Ok(request_id) = self.new_request_id() else {
             return reply(RequestId::from_random([0; 16]), &Fault::silent(ErrorCode::KMSInternalException));
         };
@@ -111,12 +112,35 @@ impl Node {
         Ok(RequestId::from_random(random))
     }
 
-    async fn try_answer(&self, request_id: RequestId, request: &Request<'_>) -> Result<Vec<u8>, Fault> {
+    async fn try_answer(
+        self: &Arc<Self>,
+        request_id: RequestId,
+        request: &Request<'_>,
+    ) -> Result<Zeroizing<Vec<u8>>, Fault> {
         let op = target::resolve(request.method, request.path, request.headers)?;
         let now = self.clock.now();
         let Signer { caller, account, region } = self.authenticate(request, now)?;
         let call = Call { op, request_id, caller, account, region, now, body: request.body };
-        ops::dispatch(self, &call).await.map_err(|error| Fault::from(&error))
+        let outcome =
+            if facts(op).read_only { ops::dispatch(self, &call).await } else { self.dispatch_to_the_end(&call).await };
+        outcome.map_err(|error| Fault::from(&error))
+    }
+
+    /// Runs a call that changes something in a task of its own. The server drops what it waits for when a caller hangs up or
+    /// time runs out; memory and store must not part because of that, nor a change and its record.
+    async fn dispatch_to_the_end(self: &Arc<Self>, call: &Call<'_>) -> Result<Zeroizing<Vec<u8>>, OpError> {
+        let node = Arc::clone(self);
+        let body = Zeroizing::new(call.body.to_vec());
+        let Call { op, request_id, ref caller, account, region, now, .. } = *call;
+        let caller = Arc::clone(caller);
+        let under_way = Arc::clone(&self.changes).read_owned().await;
+        let task = tokio::spawn(async move {
+            let call = Call { op, request_id, caller, account, region, now, body: &body };
+            let outcome = ops::dispatch(&node, &call).await;
+            drop(under_way);
+            outcome
+        });
+        task.await.unwrap_or(Err(OpError::Panicked))
     }
 
     /// Checks the signature and finds out who made it.
@@ -131,14 +155,8 @@ impl Node {
             return Err(AuthError::InvalidSessionToken.into());
         }
         if let Some(secret) = key.secret() {
-            let signing_key = self.signing_keys.get(
-                unverified.access_key_id(),
-                secret,
-                unverified.date(),
-                region,
-                unverified.service(),
-            );
-            unverified.verify(&signing_key, &digest::sha256(request.body))?;
+            let payload = digest::sha256(request.body);
+            self.signing_keys.with(&unverified, secret, |signing_key| unverified.verify(signing_key, &payload))?;
         }
         let caller = key.caller(region);
         let account = caller.account().ok_or(AuthError::UnknownAccessKey)?;
@@ -153,5 +171,5 @@ struct Signer {
 }
 
 fn reply(request_id: RequestId, fault: &Fault) -> Reply {
-    Reply { status: fault.code.status(), request_id, content_type: CONTENT_TYPE_JSON, body: fault.encode() }
+    Reply { status: fault.code.status(), request_id, content_type: CONTENT_TYPE_JSON, body: fault.encode().into() }
 }

@@ -69,44 +69,56 @@ impl KeyPairs {
     /// # Errors
     /// [`OpError::Throttled`] when the pool is full.
     pub(crate) async fn take(&self, spec: DataKeyPairSpec) -> Result<KeyPair, OpError> {
-        if let Some((_, shelf)) = self.shelves.iter().find(|(of, _)| *of == spec) {
-            let ready = shelf.ready().pop_front();
-            self.refill(spec, shelf);
-            if let Some(pair) = ready {
-                return Ok(pair);
-            }
+        let shelf = self.shelves.iter().find(|(of, _)| *of == spec).map(|(_, shelf)| shelf);
+        let ready = shelf.and_then(|shelf| shelf.ready().pop_front());
+        let pair = match ready {
+            Some(pair) => Ok(pair),
+            None => self.make_now(spec::from_data_key_pair_spec(spec)).await,
+        };
+        // After the caller's own pair: callers come first.
+        if let Some(shelf) = shelf {
+            refill(&self.pool, &self.rng, spec, shelf);
         }
-        let key_spec = spec::from_data_key_pair_spec(spec);
-        if !is_slow(key_spec, Work::Generate) {
-            return make(key_spec, &*self.rng);
-        }
-        let rng = Arc::clone(&self.rng);
-        self.pool.run(move || make(key_spec, &*rng)).await.map_err(|_| OpError::Throttled)?
+        pair
     }
 
-    /// Queues one pair for the shelf, and after it the next, until the shelf is full.
-    fn refill(&self, spec: DataKeyPairSpec, shelf: &Arc<Shelf>) {
-        refill(Arc::downgrade(&self.pool), Arc::clone(&self.rng), spec, Arc::clone(shelf));
+    async fn make_now(&self, spec: KeySpec) -> Result<KeyPair, OpError> {
+        if !is_slow(spec, Work::Generate) {
+            return make(spec, &*self.rng);
+        }
+        let rng = Arc::clone(&self.rng);
+        self.pool.run(spec, Work::Generate, move || make(spec, &*rng)).await?
     }
 }
 
-fn refill(pool: std::sync::Weak<SlowPool>, rng: Arc<dyn Rng>, spec: DataKeyPairSpec, shelf: Arc<Shelf>) {
+/// Has pairs made for the shelf, one after the other, until it is full or others wait.
+fn refill(pool: &Arc<SlowPool>, rng: &Arc<dyn Rng>, spec: DataKeyPairSpec, shelf: &Arc<Shelf>) {
     if shelf.ready().len() >= made_ahead(spec) || shelf.filling.swap(true, Ordering::AcqRel) {
         return;
     }
-    let Some(alive) = pool.upgrade() else { return };
-    let on_shelf = Arc::clone(&shelf);
-    // One at a time, at the queue's end: callers who wait for slow work come first.
-    let queued = alive.submit(move || {
-        let made = make(spec::from_data_key_pair_spec(spec), &*rng);
-        on_shelf.filling.store(false, Ordering::Release);
-        if let Ok(pair) = made {
-            on_shelf.ready().push_back(pair);
-            refill(pool, rng, spec, on_shelf);
+    // The job must not keep the pool alive whose thread runs it.
+    let (pool_of_job, rng, filling) = (Arc::downgrade(pool), Arc::clone(rng), Filling(Arc::clone(shelf)));
+    let key_spec = spec::from_data_key_pair_spec(spec);
+    let job = move || {
+        while filling.0.ready().len() < made_ahead(spec) {
+            let Ok(pair) = make(key_spec, &*rng) else { return };
+            filling.0.ready().push_back(pair);
+            let others_wait = |pool: Arc<SlowPool>| pool.has_more_than(key_spec, Work::Generate);
+            if pool_of_job.upgrade().is_none_or(others_wait) {
+                return;
+            }
         }
-    });
-    if queued.is_err() {
-        shelf.filling.store(false, Ordering::Release);
+    };
+    // A lane that is busy is no failure: the next call for a pair asks again.
+    let _ = pool.run_when_idle(key_spec, Work::Generate, job);
+}
+
+/// Held by whoever fills a shelf; gives the place back however that ends.
+struct Filling(Arc<Shelf>);
+
+impl Drop for Filling {
+    fn drop(&mut self) {
+        self.0.filling.store(false, Ordering::Release);
     }
 }
 

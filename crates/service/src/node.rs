@@ -31,10 +31,10 @@ pub enum Mode {
 /// What a node may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Threads for slow mathematics.
+    /// Threads for slow mathematics, beside the one for key generation.
     pub slow_threads: usize,
-    /// Jobs that may wait for them; beyond that callers get `ThrottlingException`.
-    pub slow_queue_max: usize,
+    /// How long slow work may wait for them; beyond that callers get `ThrottlingException`.
+    pub slow_wait_max_ms: u32,
     /// How often the node looks for keys that time changes. Without it nobody looks but [`Node::run_due_tasks`].
     pub task_period: Option<Duration>,
 }
@@ -43,7 +43,8 @@ impl Default for Limits {
     /// Half of the cores for slow work, so that it cannot take the other half from symmetric calls.
     fn default() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { slow_threads: (cores / 2).max(1), slow_queue_max: 256, task_period: Some(Duration::from_secs(1)) }
+        let task_period = Some(Duration::from_secs(1));
+        Self { slow_threads: (cores / 2).max(1), slow_wait_max_ms: 2_000, task_period }
     }
 }
 
@@ -96,6 +97,8 @@ pub struct Node {
     pub(crate) key_pairs: KeyPairs,
     pub(crate) slow: Arc<SlowPool>,
     pub(crate) journal: Journal,
+    /// Held by every change under way, so that the end of the node can wait for them.
+    pub(crate) changes: Arc<tokio::sync::RwLock<()>>,
     pub(crate) last_usage: Arc<LastUsage>,
     /// Since when last uses are noted.
     pub(crate) tracking_start: Timestamp,
@@ -116,7 +119,7 @@ impl Node {
         let directory = directory(identity, mode)?;
         let vault = Arc::new(open_vault(&*store, &*seal, &*rng, clock.now()).await?);
         let tracking_start = tracking_start(&*store, &vault).await?;
-        let slow = Arc::new(SlowPool::new(limits.slow_threads, limits.slow_queue_max)?);
+        let slow = Arc::new(SlowPool::new(limits.slow_threads, limits.slow_wait_max_ms)?);
         let keyring = Arc::new(Keyring::new(store, Arc::clone(&vault), Arc::clone(&rng)));
         let last_usage = Arc::new(LastUsage::default());
         let tasks = Arc::new(Tasks {
@@ -142,6 +145,7 @@ impl Node {
             signing_keys: SigningKeys::default(),
             slow,
             journal: Journal,
+            changes: Arc::default(),
         })
     }
 
@@ -153,8 +157,10 @@ impl Node {
         self.tasks.flush_last_usage().await;
     }
 
-    /// Ends the node: its background work comes to an end, and what is in memory alone is written.
+    /// Ends the node once every change is made that has begun: its background work comes to an end, and what is in memory
+    /// alone is written. No further call may come.
     pub async fn shut_down(&self) {
+        drop(self.changes.write().await);
         self.background.stop().await;
         self.tasks.flush_last_usage().await;
     }

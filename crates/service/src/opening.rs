@@ -30,10 +30,16 @@ pub(crate) struct Source<'a> {
     pub(crate) grant_tokens: Option<&'a [String]>,
 }
 
-/// The key that opens it, and what came out unless the ciphertext was to be ignored.
-pub(crate) struct Opening {
-    pub(crate) key: Arc<KeyRecord>,
-    pub(crate) opened: Option<Opened>,
+/// A key that the caller may decrypt with, found fit for the ciphertext.
+pub(crate) struct Opening<'a> {
+    pub(crate) key: Authorized<Arc<KeyRecord>>,
+    sealed: Option<Sealed<'a>>,
+}
+
+/// What there is to open.
+enum Sealed<'a> {
+    Blob { header: Header, blob: &'a [u8], context: Vec<u8> },
+    Asymmetric { algorithm: EncryptionAlgorithmSpec, ciphertext: &'a [u8] },
 }
 
 /// A plaintext, and which material opened it.
@@ -42,26 +48,52 @@ pub(crate) struct Opened {
     pub(crate) material_id: Option<KeyMaterialId>,
 }
 
-impl Opening {
-    /// Opens `source` for a caller who may do `action` with its key.
+impl<'a> Opening<'a> {
+    /// Finds the key of `source`, for a caller who may do `action` with it, and checks it. Nothing is decrypted yet.
     ///
     /// # Errors
     /// Those of the operation, in its order.
-    pub(crate) async fn of(cx: &Cx<'_>, action: &'static str, source: Source<'_>) -> Result<Self, OpError> {
+    pub(crate) async fn of(cx: &Cx<'_>, action: &'static str, source: Source<'a>) -> Result<Self, OpError> {
         let action = Action::kms(action);
         if source.algorithm == EncryptionAlgorithmSpec::SymmetricDefault {
-            symmetric(cx, action, &source).await
+            symmetric(cx, action, source).await
         } else {
-            asymmetric(cx, action, &source).await
+            asymmetric(cx, action, source).await
+        }
+    }
+
+    /// Decrypts; `None` when a dry run ignores the ciphertext.
+    ///
+    /// # Errors
+    /// [`OpError::InvalidCiphertext`], whatever is wrong with it.
+    pub(crate) async fn open(&self, cx: &Cx<'_>) -> Result<Option<Opened>, OpError> {
+        match &self.sealed {
+            None => Ok(None),
+            Some(Sealed::Blob { header, blob, context }) => {
+                let handle = cx.open(&self.key, header.material).await?;
+                let plaintext = handle.open(header, context, blob)?;
+                Ok(Some(Opened { plaintext, material_id: Some(header.material) }))
+            }
+            Some(Sealed::Asymmetric { algorithm, ciphertext }) => {
+                let handle = cx.open_current(&self.key).await?;
+                let (algorithm, ciphertext) = (*algorithm, ciphertext.to_vec());
+                let job = move || handle.decrypt(algorithm, &ciphertext);
+                let plaintext = cx.compute(self.key.resource().spec, Work::Private, job).await??;
+                // No plaintext of the API is empty; one that was encrypted elsewhere cannot be handed on.
+                if plaintext.is_empty() {
+                    return Err(OpError::InvalidCiphertext);
+                }
+                Ok(Some(Opened { plaintext, material_id: None }))
+            }
         }
     }
 }
 
-async fn symmetric(cx: &Cx<'_>, action: Action, source: &Source<'_>) -> Result<Opening, OpError> {
+async fn symmetric<'a>(cx: &Cx<'_>, action: Action, source: Source<'a>) -> Result<Opening<'a>, OpError> {
     let header = source.ciphertext.map(|blob| Header::parse(blob).map_err(|_| OpError::InvalidCiphertext));
     let key = match (source.key_id, &header) {
         (Some(key_id), _) => cx.authorize_key_for(action, key_id, Forms::All, source.grant_tokens).await?,
-        (None, Some(Ok(header))) => key_of(cx, action, header, source).await?,
+        (None, Some(Ok(header))) => key_of(cx, action, header, &source).await?,
         (None, Some(Err(_)) | None) => return Err(OpError::InvalidCiphertext),
     };
     let header = header.transpose()?;
@@ -75,17 +107,13 @@ async fn symmetric(cx: &Cx<'_>, action: Action, source: &Source<'_>) -> Result<O
     cx.check_state(record)?;
     check_encryption_algorithm(record, source.algorithm)?;
 
-    let (Some(header), Some(blob)) = (header, source.ciphertext) else {
-        return Ok(Opening { key: Arc::clone(record), opened: None });
-    };
+    let (Some(header), Some(blob)) = (header, source.ciphertext) else { return Ok(Opening { key, sealed: None }) };
     // A material that the key never had: the header was made up.
     if record.spec != KeySpec::SymmetricDefault || record.material(header.material).is_none() {
         return Err(OpError::InvalidCiphertext);
     }
-    let handle = cx.open(&key, header.material).await?;
-    let plaintext = handle.open(&header, &context_bytes(source.context), blob)?;
-    let opened = Opened { plaintext, material_id: Some(header.material) };
-    Ok(Opening { key: key.into_resource(), opened: Some(opened) })
+    let context = context_bytes(source.context);
+    Ok(Opening { key, sealed: Some(Sealed::Blob { header, blob, context }) })
 }
 
 /// The key that the ciphertext names, in the Region of the request. Absent and forbidden are one answer.
@@ -102,7 +130,7 @@ async fn key_of(
 }
 
 /// An asymmetric ciphertext names no key, so the caller must.
-async fn asymmetric(cx: &Cx<'_>, action: Action, source: &Source<'_>) -> Result<Opening, OpError> {
+async fn asymmetric<'a>(cx: &Cx<'_>, action: Action, source: Source<'a>) -> Result<Opening<'a>, OpError> {
     let key_id = source
         .key_id
         .ok_or(OpError::invalid("A key ID is required when the ciphertext was encrypted under an asymmetric key."))?;
@@ -113,12 +141,7 @@ async fn asymmetric(cx: &Cx<'_>, action: Action, source: &Source<'_>) -> Result<
     check_encryption_algorithm(record, source.algorithm)?;
     check_context(source.algorithm, source.context)?;
 
-    let Some(ciphertext) = source.ciphertext else {
-        return Ok(Opening { key: key.into_resource(), opened: None });
-    };
-    let handle = cx.open_current(&key).await?;
-    let (algorithm, ciphertext) = (source.algorithm, ciphertext.to_vec());
-    let plaintext = cx.compute(handle.spec(), Work::Private, move || handle.decrypt(algorithm, &ciphertext)).await??;
-    let opened = Opened { plaintext, material_id: None };
-    Ok(Opening { key: key.into_resource(), opened: Some(opened) })
+    let algorithm = source.algorithm;
+    let sealed = source.ciphertext.map(|ciphertext| Sealed::Asymmetric { algorithm, ciphertext });
+    Ok(Opening { key, sealed })
 }

@@ -1,100 +1,223 @@
-//! The bounded pool for slow mathematics: it must not delay symmetric calls.
+//! The bounded pool for slow mathematics: it must not delay symmetric calls, and a flood of it must not keep others waiting.
+//!
+//! Key generation has a lane of its own, because one RSA key costs as much as hundreds of signatures.
 //!
 //! # Invariants
-//! - A full queue refuses at once ([`Full`]); nobody waits without a bound.
+//! - A lane takes no more work than its threads can do within [`Lane::wait_max_us`]; beyond that it refuses at once ([`Refused::Full`]).
+//!   Nobody waits without a bound.
+//! - Work that nobody waits for any more is not done.
 //! - A panic in a job ends that job alone.
 
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
+use strongroom_core::generated::KeySpec;
+use strongroom_crypto::cost::{Work, cost_us};
 use tokio::sync::oneshot;
 
-/// The queue is full, or the pool is shutting down.
+/// Why a job gave nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the pool for slow work is full")]
-pub(crate) struct Full;
+pub(crate) enum Refused {
+    /// The lane has as much work as it can do in time.
+    #[error("the pool for slow work is full")]
+    Full,
+    /// The job panicked.
+    #[error("a slow job panicked")]
+    Panicked,
+}
 
-type Job = Box<dyn FnOnce() + Send>;
+/// Jobs in a lane at most, whatever they cost.
+const JOBS_MAX: usize = 65_536;
+
+struct Job {
+    cost_us: u64,
+    run: Box<dyn FnOnce() + Send>,
+}
 
 /// Threads of their own for jobs that take longer than a symmetric call may wait.
 pub(crate) struct SlowPool {
-    queue: SyncSender<Job>,
+    operations: Lane,
+    generation: Lane,
+}
+
+/// One queue and its threads.
+struct Lane {
+    jobs: SyncSender<Job>,
+    /// The cost of what is queued or running.
+    pending_us: Arc<AtomicU64>,
+    wait_max_us: u64,
 }
 
 impl SlowPool {
-    /// `threads` workers behind a queue of `queue_max` jobs. The workers end when the pool is dropped.
+    /// `threads` workers for operations and one for key generation; nobody waits for them longer than about `wait_max_ms`. The
+    /// workers end when the pool is dropped.
     ///
     /// # Errors
     /// When the system gives no thread.
-    pub(crate) fn new(threads: usize, queue_max: usize) -> std::io::Result<Self> {
-        let (queue, jobs) = sync_channel::<Job>(queue_max);
-        let jobs = Arc::new(Mutex::new(jobs));
-        for at in 0..threads {
-            let jobs = Arc::clone(&jobs);
-            thread::Builder::new().name(format!("slow-{at}")).spawn(move || work(&jobs))?;
-        }
-        Ok(Self { queue })
-    }
-
-    /// Runs `job` on the pool.
-    ///
-    /// # Errors
-    /// [`Full`] when the queue is full, or when the job panicked.
-    pub(crate) async fn run<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> Result<T, Full> {
-        let (reply, answer) = oneshot::channel();
-        self.submit(move || drop(reply.send(job())))?;
-        answer.await.map_err(|_| Full)
-    }
-
-    /// Queues `job` without waiting for it.
-    ///
-    /// # Errors
-    /// [`Full`].
-    pub(crate) fn submit(&self, job: impl FnOnce() + Send + 'static) -> Result<(), Full> {
-        self.queue.try_send(Box::new(job)).map_err(|refused| match refused {
-            TrySendError::Full(_) | TrySendError::Disconnected(_) => Full,
+    pub(crate) fn new(threads: usize, wait_max_ms: u32) -> std::io::Result<Self> {
+        let wait_max_us = u64::from(wait_max_ms) * 1000;
+        Ok(Self {
+            operations: Lane::new("slow", threads, wait_max_us)?,
+            generation: Lane::new("keygen", 1, wait_max_us)?,
         })
+    }
+
+    /// Does `job`, which is this work with a key of this spec.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        spec: KeySpec,
+        work: Work,
+        job: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Refused> {
+        let (reply, answer) = oneshot::channel();
+        self.lane(work).submit(cost_us(spec, work).into(), move || {
+            if !reply.is_closed() {
+                drop(reply.send(job()));
+            }
+        })?;
+        answer.await.map_err(|_| Refused::Panicked)
+    }
+
+    /// Does `job` without anybody waiting for it, and only when the lane has nothing else to do.
+    ///
+    /// # Errors
+    /// [`Refused::Full`] when it has.
+    pub(crate) fn run_when_idle(
+        &self,
+        spec: KeySpec,
+        work: Work,
+        job: impl FnOnce() + Send + 'static,
+    ) -> Result<(), Refused> {
+        let lane = self.lane(work);
+        if lane.pending_us.load(Ordering::Acquire) > 0 {
+            return Err(Refused::Full);
+        }
+        lane.submit(cost_us(spec, work).into(), job)
+    }
+
+    /// Whether the lane has more to do than one such job, which the asking one is.
+    pub(crate) fn has_more_than(&self, spec: KeySpec, work: Work) -> bool {
+        self.lane(work).pending_us.load(Ordering::Acquire) > cost_us(spec, work).into()
+    }
+
+    const fn lane(&self, work: Work) -> &Lane {
+        match work {
+            Work::Generate => &self.generation,
+            Work::Open | Work::Private | Work::Public => &self.operations,
+        }
     }
 }
 
-fn work(jobs: &Mutex<Receiver<Job>>) {
+impl Lane {
+    fn new(name: &str, threads: usize, wait_max_us: u64) -> std::io::Result<Self> {
+        let (jobs, queue) = sync_channel::<Job>(JOBS_MAX);
+        let queue = Arc::new(Mutex::new(queue));
+        let pending_us = Arc::new(AtomicU64::new(0));
+        for at in 0..threads {
+            let (queue, pending_us) = (Arc::clone(&queue), Arc::clone(&pending_us));
+            thread::Builder::new().name(format!("{name}-{at}")).spawn(move || work_off(&queue, &pending_us))?;
+        }
+        let wait_max_us = wait_max_us.saturating_mul(u64::try_from(threads).unwrap_or(1));
+        Ok(Self { jobs, pending_us, wait_max_us })
+    }
+
+    fn submit(&self, cost_us: u64, run: impl FnOnce() + Send + 'static) -> Result<(), Refused> {
+        // One job always fits into an empty lane, whatever it costs.
+        let before = self.pending_us.fetch_add(cost_us, Ordering::AcqRel);
+        let fits = before == 0 || before + cost_us <= self.wait_max_us;
+        let job = Job { cost_us, run: Box::new(run) };
+        if fits && self.jobs.try_send(job).is_ok() {
+            return Ok(());
+        }
+        self.pending_us.fetch_sub(cost_us, Ordering::AcqRel);
+        Err(Refused::Full)
+    }
+}
+
+fn work_off(queue: &Mutex<Receiver<Job>>, pending_us: &AtomicU64) {
     loop {
         // Held while waiting: the others queue on the mutex as they would on the channel.
-        let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok(job) = job else { return };
-        let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(job));
+        let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok(Job { cost_us, run }) = job else { return };
+        // The panic hook has told of it; whoever waits learns it from the channel that closes.
+        let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(run));
+        pending_us.fetch_sub(cost_us, Ordering::AcqRel);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicBool;
+
     use super::*;
 
-    #[tokio::test]
-    async fn a_full_queue_refuses_at_once() {
-        let pool = SlowPool::new(1, 1).expect("a thread");
+    const SPEC: KeySpec = KeySpec::Rsa4096;
+
+    /// A pool whose only operations thread is busy until the sender is dropped.
+    async fn busy_pool(wait_max_ms: u32) -> (SlowPool, std::sync::mpsc::Sender<()>) {
+        let pool = SlowPool::new(1, wait_max_ms).unwrap();
         let (release, wait) = std::sync::mpsc::channel::<()>();
         let (started, running) = oneshot::channel();
-        pool.submit(move || {
+        let busy = move || {
             let _ = started.send(());
             let _ = wait.recv();
-        })
-        .expect("an empty queue");
-        running.await.expect("the worker took it");
-        pool.submit(|| ()).expect("one place in the queue");
-        assert_eq!(pool.run(|| 1).await, Err(Full));
+        };
+        pool.operations.submit(1, busy).unwrap();
+        running.await.unwrap();
+        (pool, release)
+    }
+
+    #[tokio::test]
+    async fn a_full_lane_refuses_at_once_and_recovers() {
+        let (pool, release) = busy_pool(10).await;
+        let cost = u64::from(cost_us(SPEC, Work::Private));
+        let mut taken = 1;
+        while pool.operations.submit(cost, || ()).is_ok() {
+            taken += cost;
+        }
+        assert!(taken <= 10_000, "{taken} us were taken");
+        assert_eq!(pool.run(SPEC, Work::Private, || 1).await, Err(Refused::Full));
+        assert_eq!(pool.run(SPEC, Work::Generate, || 2).await, Ok(2), "key generation has its own lane");
         drop(release);
-        // The worker is free again: the queue drains and takes new work.
-        while pool.submit(|| ()).is_err() {
+        while pool.run(SPEC, Work::Private, || 3).await != Ok(3) {
             tokio::task::yield_now().await;
         }
     }
 
     #[tokio::test]
+    async fn work_that_nobody_waits_for_is_not_done() {
+        let (pool, release) = busy_pool(1_000).await;
+        let done = Arc::new(AtomicBool::new(false));
+        let job = {
+            let done = Arc::clone(&done);
+            move || done.store(true, Ordering::SeqCst)
+        };
+        let waiting = tokio::time::timeout(std::time::Duration::from_millis(1), pool.run(SPEC, Work::Private, job));
+        assert!(waiting.await.is_err());
+        drop(release);
+        assert_eq!(pool.run(SPEC, Work::Private, || 1).await, Ok(1), "the one after it");
+        assert!(!done.load(Ordering::SeqCst));
+    }
+
+    #[tokio::test]
     async fn a_panic_ends_its_own_job_alone() {
-        let pool = SlowPool::new(1, 4).expect("a thread");
-        assert_eq!(pool.run(|| panic!("a bug")).await, Err::<(), _>(Full));
-        assert_eq!(pool.run(|| 7).await, Ok(7));
+        let pool = SlowPool::new(1, 1_000).unwrap();
+        assert_eq!(pool.run(SPEC, Work::Private, || panic!("a bug")).await, Err::<(), _>(Refused::Panicked));
+        assert_eq!(pool.run(SPEC, Work::Private, || 7).await, Ok(7));
+    }
+
+    #[tokio::test]
+    async fn idle_work_comes_last() {
+        let (pool, release) = busy_pool(1_000).await;
+        assert_eq!(pool.run_when_idle(SPEC, Work::Private, || ()), Err(Refused::Full));
+        drop(release);
+        while pool.run_when_idle(SPEC, Work::Private, || ()).is_err() {
+            tokio::task::yield_now().await;
+        }
     }
 }

@@ -163,6 +163,14 @@ impl Batch {
         self.steps.iter().map(|step| step.key.len() + step.action.value_len()).sum()
     }
 
+    /// Whether something that was stored goes away: a record, or the value that it had.
+    pub(crate) fn erases(&self) -> bool {
+        self.steps.iter().any(|step| match (&step.action, step.expect) {
+            (Action::Delete, _) | (Action::Put(_), Expect::At(_)) => true,
+            (Action::Put(_), Expect::Absent) | (Action::Check, _) => false,
+        })
+    }
+
     /// Every backend asks this before it touches a batch.
     pub(crate) fn check_limits(&self) -> Result<(), Error> {
         if self.steps.len() > MAX_BATCH_RECORDS {
@@ -295,6 +303,21 @@ mod tests {
 
         fn many(steps: usize, value_len: usize) -> Batch {
             (0..steps).fold(Batch::new(), |batch, _| batch.and(put(0, value_len)))
+        }
+    }
+
+    #[test]
+    fn replacing_and_deleting_erase() {
+        let put = |expect| Batch::new().put(Table::Keys, b"key", expect, b"value");
+        check(Batch::new(), false);
+        check(put(Expect::Absent), false);
+        check(Batch::new().check(Table::Keys, b"key", Expect::At(Version(1))), false);
+        check(put(Expect::At(Version(1))), true);
+        check(put(Expect::Absent).delete(Table::Keys, b"key", Version(1)), true);
+
+        #[track_caller]
+        fn check(batch: Batch, erases: bool) {
+            assert_eq!(batch.erases(), erases, "{batch:?}");
         }
     }
 

@@ -12,7 +12,7 @@
 //! - No async thread ever waits for a disk here.
 //!
 //! # Not here
-//! Plaintext, cryptography, the meaning of any record. Stored forms: the service encodes them. Keys chosen by the store: a sealed value is
+//! Plaintext, cryptography, the meaning of any record. Keys chosen by the store: a sealed value is
 //! bound to its key, so the caller has to know the key before the store does; who wants a log puts records under ascending keys.
 
 mod batch;

@@ -59,6 +59,10 @@ impl Handle {
     /// [`Error::NoEntropy`], [`Error::DoesNotFit`].
     pub fn seal(&self, context: &[u8], plaintext: &[u8], rng: &dyn Rng) -> Result<Vec<u8>, Error> {
         let key = self.material.deriving_key()?;
+        // A blob without a plaintext does not parse: it must not be made.
+        if plaintext.is_empty() {
+            return Err(Error::DoesNotFit);
+        }
         let nonce = MessageNonce::random(rng)?;
         let header = Header {
             suite: suite_of(&self.arn),

@@ -88,7 +88,9 @@ impl Step {
                 scope.spawn(move || pass_on(stderr, &lines));
             }
             for line in all_lines {
-                say(&line);
+                if !self.runner.is_progress(&line) {
+                    say(&line);
+                }
                 if let Some(closed) = self.runner.read(&line) {
                     tally.add(closed);
                 }

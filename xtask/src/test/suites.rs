@@ -73,13 +73,12 @@ fn sdk(root: &Path) -> Result<Tally, Missing> {
     let python = tools::python(root)?;
     build_server(root)?;
     // Compiled here, so that its minutes are not those of a test.
-    let rust_target = root.join("target/test-env/rust");
     let build = cargo("build of the Rust SDK's tests", Runner::Command, root);
     let build = build.args(["test", "--quiet", "--no-run", "--locked", "--manifest-path", "tests/sdk/rust/Cargo.toml"]);
-    if !build.env("CARGO_TARGET_DIR", &rust_target).succeeds() {
+    if !build.env("CARGO_TARGET_DIR", root.join("target/test-env/rust")).succeeds() {
         return Err("the tests of the Rust SDK do not compile".to_owned());
     }
-    Ok(pytest("pytest tests/sdk", &python, root, "tests/sdk").env("RUST_SDK_TARGET_DIR", &rust_target).run())
+    Ok(pytest("pytest tests/sdk", &python, root, "tests/sdk").run())
 }
 
 /// The server killed at random moments under a writing load.

@@ -34,6 +34,14 @@ pub(super) enum Runner {
 }
 
 impl Runner {
+    /// Whether `line` is progress that nobody reads afterwards: libFuzzer has a line for each input it keeps.
+    pub(super) fn is_progress(self, line: &str) -> bool {
+        match self {
+            Self::LibFuzzer => line.starts_with('#'),
+            Self::Command | Self::Cargo | Self::Pytest => false,
+        }
+    }
+
     /// What `line` says if it closes a run.
     pub(super) fn read(self, line: &str) -> Option<Tally> {
         let line = line.trim_matches(['=', ' ']);

@@ -5,7 +5,9 @@
 mod corpus;
 mod costs;
 mod documents;
+mod lockout;
 mod oracle;
+mod proofs;
 mod property;
 mod retirement;
 mod world;

@@ -3,6 +3,8 @@
 //! The seed is printed; `STRONGROOM_SEED` replays it, `STRONGROOM_CASES` changes how many sets are tried.
 
 use serde_json::{Map, Value as Json, json};
+use strongroom_authz::policy::Policy;
+use strongroom_authz::policy::model::PolicyKind;
 
 use crate::oracle;
 use crate::world::{GrantSpec, Person, Verdict, World};
@@ -33,6 +35,29 @@ fn engine_and_oracle_agree() {
     }
 }
 
+/// Documents with bytes changed, dropped and doubled: refused with a reason, or printed and read back as the same.
+#[test]
+fn mangled_documents_are_refused_or_printed() {
+    let mut accepted = 0;
+    for seed in 0..20_000 {
+        let mut dice = Dice(seed);
+        let (kind, policy_kind) = match seed % 3 {
+            0 => (Kind::Key, PolicyKind::Key),
+            1 => (Kind::Identity, PolicyKind::Identity),
+            _ => (Kind::Trust, PolicyKind::Trust),
+        };
+        let text = dice.document(kind);
+        let text = dice.mangled(&text);
+        if let Ok(policy) = Policy::parse(policy_kind, &text) {
+            accepted += 1;
+            let printed = policy.canonical_text();
+            let again = Policy::parse(policy_kind, &printed).unwrap_or_else(|error| panic!("{error}: {printed}"));
+            assert_eq!(again.canonical_text(), printed, "seed {seed}: {text}");
+        }
+    }
+    assert!((1_000..19_000).contains(&accepted), "{accepted} of 20000 were accepted");
+}
+
 /// SplitMix64, and choices made with it.
 struct Dice(u64);
 
@@ -43,7 +68,7 @@ const ACTIONS: [&str; 6] =
     ["kms:Decrypt", "kms:Encrypt", "kms:DescribeKey", "kms:CreateGrant", "kms:Sign", "sts:AssumeRole"];
 const OPERATIONS: [&str; 5] = ["Decrypt", "Encrypt", "DescribeKey", "CreateGrant", "Sign"];
 const WORDS: [&str; 7] = ["a", "b", "ab", "A", "", "a*", "one"];
-const PATTERNS: [&str; 12] = [
+const PATTERNS: [&str; 13] = [
     "a",
     "b",
     "A",
@@ -55,6 +80,7 @@ const PATTERNS: [&str; 12] = [
     "${aws:username}",
     "${aws:PrincipalTag/team}",
     "${aws:PrincipalTag/none, 'a'}",
+    "${kms:EncryptionContext:app}",
     "${*}",
 ];
 
@@ -82,6 +108,22 @@ impl Dice {
 
     fn several<T>(&mut self, most: usize, mut make: impl FnMut(&mut Self) -> T) -> Vec<T> {
         (0..self.below(most + 1)).map(|_| make(self)).collect()
+    }
+
+    fn mangled(&mut self, text: &str) -> String {
+        let mut chars: Vec<char> = text.chars().collect();
+        for _ in 0..self.below(3) {
+            let at = self.below(chars.len());
+            let other = chars[self.below(chars.len())];
+            match self.below(5) {
+                0 => drop(chars.remove(at)),
+                1 => chars.insert(at, other),
+                2 => chars[at] = other,
+                3 => chars[at] = ['*', '$', '{', '}', '"', '\\', 'é', '0', ':', '\u{7f}'][self.below(10)],
+                _ => chars.truncate(at.max(1)),
+            }
+        }
+        chars.into_iter().collect()
     }
 
     fn world(&mut self) -> World {

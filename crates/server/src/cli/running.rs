@@ -44,6 +44,9 @@ pub(super) struct Foundation {
 /// Runs a server until a signal ends it.
 pub(super) fn run<L: FnOnce() -> Result<Foundation, Failure>>(plan: Plan<L>) -> Result<(), Failure> {
     process::harden();
+    if plan.mode == Mode::Serve {
+        process::keep_out_of_swap();
+    }
     process::allow_open_files(plan.settings.limits.connections);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

@@ -1,20 +1,21 @@
 //! Who answers: the border between sockets and the service.
 
 use std::future::Future;
+use std::sync::Arc;
 
 use strongroom_service::{Node, Refusal, Reply, Request};
 
 /// Turns requests into replies: the service's node, or the fixed reply of the benchmark's null server.
 pub trait Answer: Send + Sync + 'static {
     /// Answers a request that arrived whole.
-    fn answer(&self, request: Request<'_>) -> impl Future<Output = Reply> + Send;
+    fn answer(self: &Arc<Self>, request: Request<'_>) -> impl Future<Output = Reply> + Send;
 
     /// Answers what never became a request.
     fn refuse(&self, refusal: Refusal) -> Reply;
 }
 
 impl Answer for Node {
-    fn answer(&self, request: Request<'_>) -> impl Future<Output = Reply> + Send {
+    fn answer(self: &Arc<Self>, request: Request<'_>) -> impl Future<Output = Reply> + Send {
         Self::answer(self, request)
     }
 

@@ -91,14 +91,14 @@ impl<A: Answer> Connection<A> {
         if body.size_hint().lower() > self.limits.body_bytes as u64 && head.headers.contains_key(EXPECT) {
             return Err(NoBody { refusal: Refusal::BodyTooLarge, unread: true });
         }
-        let reading = collect(&mut body, &self.limits);
+        let mut reading = pin!(collect(&mut body, &self.limits));
         let read = if head.version == Version::HTTP_2 {
             let late = NoBody { refusal: Refusal::Timeout, unread: true };
-            within(self.limits.body_timeout(), reading).await.unwrap_or(Err(late))
+            within(self.limits.body_timeout(), reading.as_mut()).await.unwrap_or(Err(late))
         } else {
             // The stream's guard keeps the time: a timer for each body would cost every call.
             self.progress.set_reading_body(true);
-            let read = reading.await;
+            let read = reading.as_mut().await;
             self.progress.set_reading_body(false);
             read
         };
@@ -120,7 +120,7 @@ impl<A: Answer> Connection<A> {
             peer: self.peer,
             tls: self.tls.as_ref(),
         };
-        let answer = self.answer.answer(request);
+        let answer = pin!(self.answer.answer(request));
         match within(self.limits.reply_timeout(), answer).await {
             Some(reply) => reply,
             None => self.answer.refuse(Refusal::Timeout),
@@ -203,9 +203,9 @@ fn append(whole: &mut Zeroizing<Vec<u8>>, chunk: &[u8]) {
     whole.extend_from_slice(chunk);
 }
 
-/// `work`'s outcome, or `None` after `limit`. The timer is made only when the work is not done at once.
-async fn within<F: Future>(limit: Duration, work: F) -> Option<F::Output> {
-    let mut work = pin!(work);
+/// `work`'s outcome, or `None` after `limit`. The timer is made only when the work is not done at once; the work is lent,
+/// because a future that is handed over is stored and moved twice.
+async fn within<F: Future>(limit: Duration, mut work: Pin<&mut F>) -> Option<F::Output> {
     match poll_fn(|cx| Poll::Ready(work.as_mut().poll(cx))).await {
         Poll::Ready(outcome) => Some(outcome),
         Poll::Pending => tokio::time::timeout(limit, work).await.ok(),
@@ -228,8 +228,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn work_is_given_its_time_and_no_more() {
         let limit = Duration::from_secs(1);
-        assert_eq!(within(limit, async { 7 }).await, Some(7));
-        assert_eq!(within(limit, tokio::time::sleep(limit / 2)).await, Some(()));
-        assert_eq!(within(limit, tokio::time::sleep(limit * 2)).await, None);
+        assert_eq!(within(limit, pin!(async { 7 })).await, Some(7));
+        assert_eq!(within(limit, pin!(tokio::time::sleep(limit / 2))).await, Some(()));
+        assert_eq!(within(limit, pin!(tokio::time::sleep(limit * 2))).await, None);
     }
 }

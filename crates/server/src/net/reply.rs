@@ -49,7 +49,7 @@ pub(super) fn to_response(reply: Reply, dress: Dress) -> Response<ReplyBody> {
 pub(super) fn to_closing_bytes(reply: &Reply, dev: bool) -> Zeroizing<Vec<u8>> {
     let status = status_of(reply.status);
     let head = format!(
-        "HTTP/1.1 {} {}\r\ncontent-type: {}\r\nx-amzn-requestid: {}\r\n{}connection: close\r\ncontent-length: {}\r\n\r\n",
+        "HTTP/1.1 {} {}\r\ncontent-type: {}\r\nx-amzn-requestid: {}\r\n{}cache-control: no-cache, no-store, must-revalidate, private\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
         status.as_str(),
         status.canonical_reason().unwrap_or_default(),
         reply.content_type,
@@ -70,8 +70,8 @@ pub(super) struct ReplyBody(Option<Bytes>);
 
 impl ReplyBody {
     /// Takes the body over; its memory is wiped when the last part has been written.
-    fn wiping(body: Vec<u8>) -> Self {
-        Self((!body.is_empty()).then(|| Bytes::from_owner(Zeroizing::new(body))))
+    fn wiping(body: Zeroizing<Vec<u8>>) -> Self {
+        Self((!body.is_empty()).then(|| Bytes::from_owner(body)))
     }
 }
 

@@ -18,7 +18,7 @@ use crate::client::JSON;
 pub(crate) struct Echo;
 
 impl Answer for Echo {
-    fn answer(&self, request: Request<'_>) -> impl Future<Output = Reply> + Send {
+    fn answer(self: &Arc<Self>, request: Request<'_>) -> impl Future<Output = Reply> + Send {
         let host = request.headers.get("host").and_then(|host| host.to_str().ok()).unwrap_or_default();
         let tls = request.tls.map_or_else(String::new, |tls| {
             format!(
@@ -61,7 +61,7 @@ impl Answer for Echo {
 }
 
 fn reply(status: u16, body: Vec<u8>) -> Reply {
-    Reply { status, request_id: RequestId::from_random([7; 16]), content_type: JSON, body }
+    Reply { status, request_id: RequestId::from_random([7; 16]), content_type: JSON, body: body.into() }
 }
 
 /// A running accept loop.

@@ -69,7 +69,7 @@ pub(crate) struct AccessKey {
     secret: Option<SecretBytes>,
     account: AccountId,
     user: Option<User>,
-    /// Ready callers, one a partition.
+    /// Ready callers, one a partition; none for a stranger, who is made anew each time.
     callers: Vec<Arc<Caller>>,
 }
 
@@ -80,9 +80,13 @@ struct User {
 }
 
 impl AccessKey {
-    fn new(account: AccountId, secret: Option<SecretBytes>, user: Option<&str>) -> Self {
+    fn stranger(account: AccountId) -> Self {
+        Self { secret: None, account, user: None, callers: Vec::new() }
+    }
+
+    fn new(account: AccountId, secret: SecretBytes, user: Option<&str>) -> Self {
         let user = user.map(|name| User { name: name.to_owned(), id: user_id(account, name) });
-        let mut key = Self { secret, account, user, callers: Vec::new() };
+        let mut key = Self { secret: Some(secret), account, user, callers: Vec::new() };
         key.callers = Partition::ALL.iter().map(|partition| Arc::new(key.make_caller(*partition))).collect();
         key
     }
@@ -148,7 +152,7 @@ impl Directory {
             accounts.push(account.id);
             for key in account.access_keys {
                 check(&key)?;
-                let entry = AccessKey::new(account.id, Some(key.secret), key.user.as_deref());
+                let entry = AccessKey::new(account.id, key.secret, key.user.as_deref());
                 if keys.insert(key.id.clone(), Arc::new(entry)).is_some() {
                     return Err(IdentityError::Twice(key.id));
                 }
@@ -164,7 +168,7 @@ impl Directory {
         }
         match self.strangers {
             Strangers::Refused => None,
-            Strangers::RootOf(default) => Some(Arc::new(AccessKey::new(id.parse().unwrap_or(default), None, None))),
+            Strangers::RootOf(default) => Some(Arc::new(AccessKey::stranger(id.parse().unwrap_or(default)))),
         }
     }
 }

@@ -6,7 +6,7 @@ use quick_cache::Equivalent;
 use quick_cache::sync::Cache;
 use strongroom_core::ids::Region;
 use strongroom_core::secret::SecretBytes;
-use strongroom_wire::sigv4::SigningKey;
+use strongroom_wire::sigv4::{SigningKey, Unverified};
 
 /// Access key × day × Region × service combinations kept at most.
 const SIGNING_KEYS_MAX: usize = 4096;
@@ -48,22 +48,37 @@ impl Default for SigningKeys {
 }
 
 impl SigningKeys {
-    /// The signing key for this scope, derived from `secret` when it is not at hand.
-    pub(crate) fn get(
+    /// Has `check` judge the signature under the key of this scope.
+    ///
+    /// A derived key is kept once a signature under it was good: whoever merely knows an access key id cannot push out the keys
+    /// of those who sign.
+    ///
+    /// # Errors
+    /// What `check` returns.
+    pub(crate) fn with<E>(
         &self,
-        access_key_id: &str,
+        unverified: &Unverified<'_>,
         secret: &SecretBytes,
-        date: &str,
-        region: Region,
-        service: &str,
-    ) -> Arc<SigningKey> {
-        let scope = ScopeRef { access_key_id, date, region, service };
+        check: impl FnOnce(&SigningKey) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let scope = ScopeRef {
+            access_key_id: unverified.access_key_id(),
+            date: unverified.date(),
+            region: unverified.region(),
+            service: unverified.service(),
+        };
         if let Some(key) = self.0.get(&scope) {
-            return key;
+            return check(&key);
         }
-        let key = Arc::new(SigningKey::derive(secret, date, region.as_str(), service));
-        let scope = Scope { access_key_id: access_key_id.into(), date: date.into(), region, service: service.into() };
-        self.0.insert(scope, Arc::clone(&key));
-        key
+        let key = SigningKey::derive(secret, scope.date, scope.region.as_str(), scope.service);
+        check(&key)?;
+        let scope = Scope {
+            access_key_id: scope.access_key_id.into(),
+            date: scope.date.into(),
+            region: scope.region,
+            service: scope.service.into(),
+        };
+        self.0.insert(scope, Arc::new(key));
+        Ok(())
     }
 }

@@ -21,7 +21,7 @@ use strongroom_authz::proof::Authorized;
 use strongroom_core::arn::{AliasArn, KeyArn};
 use strongroom_core::ids::{AccountId, AliasName, KeyId, Region};
 use strongroom_core::key::{AliasRecord, KeyRecord};
-use strongroom_core::world::Rng;
+use strongroom_core::world::{Rng, Timestamp};
 use strongroom_store::{Batch, Error as StoreError, Expect, Record, Store, Table, Version, encode};
 use strongroom_vault::{RecordName, Vault};
 use tokio::sync::{Mutex, MutexGuard};
@@ -32,6 +32,8 @@ use crate::error::OpError;
 const KEYS_MAX: usize = 65_536;
 /// Aliases kept in memory at most.
 const ALIASES_MAX: usize = 65_536;
+/// Customer aliases of one key (behaviours 10.1).
+const ALIASES_OF_A_KEY_MAX: usize = 50;
 /// Gates, each for the records that hash to it.
 const GATES: usize = 256;
 /// How often a change is tried again after another node changed the record.
@@ -58,6 +60,8 @@ pub(crate) struct Keyring {
     keys: Cache<KeyArn, Kept<KeyRecord>>,
     aliases: Cache<AliasArn, Kept<AliasRecord>>,
     gates: Box<[Mutex<()>]>,
+    /// One of these is held by whoever gives a key one alias more; always after the alias's own gate.
+    quota_gates: Box<[Mutex<()>]>,
     hasher: RandomState,
 }
 
@@ -89,6 +93,7 @@ impl Keyring {
             keys: Cache::new(KEYS_MAX),
             aliases: Cache::new(ALIASES_MAX),
             gates: (0..GATES).map(|_| Mutex::new(())).collect(),
+            quota_gates: (0..GATES).map(|_| Mutex::new(())).collect(),
             hasher: RandomState::new(),
         }
     }
@@ -179,7 +184,11 @@ impl Keyring {
         admit: impl Fn(&KeyRecord) -> Result<(), OpError>,
     ) -> Result<(), OpError> {
         let _gate = self.gate(&record.arn).await;
+        if self.load_alias(&record.arn).await?.is_some() {
+            return Err(OpError::AliasExists(record.arn));
+        }
         let key = KeyArn { account: record.arn.account, region: record.arn.region, key: record.target };
+        let _room = self.room_for_alias(&key).await?;
         for _ in 0..CHANGE_TRIES {
             let kept_key = self.stored_key(&key).await?;
             admit(&kept_key.record)?;
@@ -202,29 +211,39 @@ impl Keyring {
         Err(OpError::Throttled)
     }
 
-    /// Points an alias at another key. `change` sees it as it is now.
+    /// Points an alias from the key `from`, for which the caller was asked, at the key `to`. `admit` sees that key as it is when
+    /// the alias is written, and may refuse. `false` when the alias points elsewhere by now: ask again.
     ///
     /// # Errors
-    /// What `change` returns, [`OpError::NotFound`] when it is gone, and failures of the store.
-    pub(crate) async fn change_alias(
+    /// What `admit` returns, [`OpError::NotFound`] when the alias is gone, and failures of the store.
+    pub(crate) async fn move_alias(
         &self,
         arn: &AliasArn,
-        change: impl Fn(&mut AliasRecord) -> Result<(), OpError>,
-    ) -> Result<(), OpError> {
+        from: KeyId,
+        to: &KeyArn,
+        now: Timestamp,
+        admit: impl Fn(&KeyRecord) -> Result<(), OpError>,
+    ) -> Result<bool, OpError> {
         let _gate = self.gate(arn).await;
+        let _room = if from == to.key { None } else { Some(self.room_for_alias(to).await?) };
         for _ in 0..CHANGE_TRIES {
             let kept = self.load_alias(arn).await?.ok_or_else(|| no_such_alias(arn))?;
-            let mut record = AliasRecord::clone(&kept.record);
-            change(&mut record)?;
-            let (mut batch, version) = self.put_alias(Batch::new(), &record, Expect::At(kept.version))?;
-            if record.target != kept.record.target {
-                let old = alias_by_key_name(arn, kept.record.target);
-                batch = self.put_alias_index(batch.delete(Table::AliasesByKey, old, Version::FIRST), &record)?;
+            if kept.record.target != from {
+                return Ok(false);
+            }
+            let kept_key = self.stored_key(to).await?;
+            admit(&kept_key.record)?;
+            let record = AliasRecord { target: to.key, last_updated_date: now, ..AliasRecord::clone(&kept.record) };
+            let batch = Batch::new().check(Table::Keys, key_name(to), Expect::At(kept_key.version));
+            let (mut batch, version) = self.put_alias(batch, &record, Expect::At(kept.version))?;
+            if to.key != from {
+                batch = batch.delete(Table::AliasesByKey, alias_by_key_name(arn, from), Version::FIRST);
+                batch = self.put_alias_index(batch, &record)?;
             }
             match self.store.commit(batch).await {
                 Ok(()) => {
                     self.aliases.insert(arn.clone(), Kept { record: Arc::new(record), version });
-                    return Ok(());
+                    return Ok(true);
                 }
                 Err(StoreError::Conflict { .. }) => drop(self.aliases.remove(arn)),
                 Err(failed) => {
@@ -236,23 +255,26 @@ impl Keyring {
         Err(OpError::Throttled)
     }
 
-    /// Deletes an alias.
+    /// Deletes an alias of the key `of`, for which the caller was asked. `false` when it points elsewhere by now: ask again.
     ///
     /// # Errors
     /// [`OpError::NotFound`] when there is none, and failures of the store.
-    pub(crate) async fn delete_alias(&self, arn: &AliasArn) -> Result<(), OpError> {
+    pub(crate) async fn delete_alias(&self, arn: &AliasArn, of: KeyId) -> Result<bool, OpError> {
         let _gate = self.gate(arn).await;
         for _ in 0..CHANGE_TRIES {
             let kept = self.load_alias(arn).await?.ok_or_else(|| no_such_alias(arn))?;
+            if kept.record.target != of {
+                return Ok(false);
+            }
             let batch = Batch::new().delete(Table::Aliases, alias_name(arn), kept.version).delete(
                 Table::AliasesByKey,
-                alias_by_key_name(arn, kept.record.target),
+                alias_by_key_name(arn, of),
                 Version::FIRST,
             );
             let outcome = self.store.commit(batch).await;
             self.aliases.remove(arn);
             match outcome {
-                Ok(()) => return Ok(()),
+                Ok(()) => return Ok(true),
                 Err(StoreError::Conflict { .. }) => {}
                 Err(failed) => return Err(failed.into()),
             }
@@ -274,6 +296,8 @@ impl Keyring {
         let prefix = place(account, region);
         let records = self.store.scan(Table::Keys, prefix.as_bytes(), after, limit).await?;
         let arn = |record: Record| {
+            // A row that was planted has a name too; only what opens is a key.
+            self.open(Table::Keys, &record)?;
             let key = parse_tail::<KeyId>(&record.key, prefix.len())?;
             Ok((KeyArn { account, region, key }, record.key))
         };
@@ -319,15 +343,6 @@ impl Keyring {
         }
     }
 
-    /// How many aliases point to `key`, counted up to `max`.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub(crate) async fn count_aliases_of(&self, key: &KeyArn, max: usize) -> Result<usize, OpError> {
-        let prefix = format!("{}{}/", place(key.account, key.region), key.key);
-        Ok(self.store.scan(Table::AliasesByKey, prefix.as_bytes(), None, max).await?.len())
-    }
-
     /// Sees to it that the vault holds the wrapping key of `account`, making one at the account's first key.
     ///
     /// # Errors
@@ -357,9 +372,23 @@ impl Keyring {
     }
 
     async fn gate<N: Hash>(&self, name: &N) -> MutexGuard<'_, ()> {
-        let hash = self.hasher.hash_one(name);
-        let at = usize::try_from(hash % GATES as u64).expect("below 256");
-        self.gates[at].lock().await
+        self.gates[self.gate_of(name)].lock().await
+    }
+
+    fn gate_of<N: Hash>(&self, name: &N) -> usize {
+        usize::try_from(self.hasher.hash_one(name) % GATES as u64).expect("below 256")
+    }
+
+    /// Refuses one alias more than a key may have. The guard is held until the alias is written.
+    async fn room_for_alias(&self, key: &KeyArn) -> Result<MutexGuard<'_, ()>, OpError> {
+        let guard = self.quota_gates[self.gate_of(key)].lock().await;
+        let prefix = format!("{}{}/", place(key.account, key.region), key.key);
+        let found = self.store.scan(Table::AliasesByKey, prefix.as_bytes(), None, ALIASES_OF_A_KEY_MAX).await?;
+        if found.len() < ALIASES_OF_A_KEY_MAX {
+            Ok(guard)
+        } else {
+            Err(OpError::LimitExceeded("The key has 50 aliases already.".into()))
+        }
     }
 
     /// The key as it stands in the store, past the memory; needs no gate.

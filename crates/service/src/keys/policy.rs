@@ -5,12 +5,12 @@
 
 use std::sync::Arc;
 
+use strongroom_authz::policy::Policy;
+use strongroom_authz::policy::error::PolicyError;
+use strongroom_authz::policy::model::PolicyKind;
 use strongroom_core::arn::KeyArn;
 
 use crate::error::OpError;
-
-/// AWS's documented bound, below that of the shape (behaviours 7.1).
-const POLICY_MAX_BYTES: usize = 32 * 1024;
 
 /// The policy of a key that was created without one (behaviours 7.2).
 pub(crate) fn default_policy(arn: &KeyArn) -> Arc<str> {
@@ -24,16 +24,14 @@ pub(crate) fn default_policy(arn: &KeyArn) -> Arc<str> {
     .into()
 }
 
-/// Refuses what cannot be stored as a key policy: too long, or not a JSON object.
+/// Refuses what cannot be stored as a key policy.
 ///
 /// # Errors
-/// [`OpError::LimitExceeded`], [`OpError::MalformedPolicy`].
+/// [`OpError::LimitExceeded`] beyond 32 KB, [`OpError::MalformedPolicy`] for what the policy language does not know.
 pub(crate) fn check_policy(text: &str) -> Result<(), OpError> {
-    if text.len() > POLICY_MAX_BYTES {
-        return Err(OpError::LimitExceeded("The key policy exceeds the limit of 32768 bytes.".into()));
-    }
-    match serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(text) {
+    match Policy::parse(PolicyKind::Key, text) {
         Ok(_) => Ok(()),
-        Err(_) => Err(OpError::MalformedPolicy("The new key policy is not a JSON object.".into())),
+        Err(error @ PolicyError::TooLong { .. }) => Err(OpError::LimitExceeded(error.to_string().into())),
+        Err(error @ PolicyError::Malformed { .. }) => Err(OpError::MalformedPolicy(error.to_string().into())),
     }
 }

@@ -8,13 +8,14 @@ mod rotation;
 
 use strongroom_core::generated::OpName;
 use strongroom_wire::kms;
+use zeroize::Zeroizing;
 
 use crate::error::OpError;
 use crate::frame::{Call, serve, serve_unsupported};
 use crate::node::Node;
 
 /// Runs the call. A 57th operation does not compile until it stands here.
-pub(crate) async fn dispatch(node: &Node, call: &Call<'_>) -> Result<Vec<u8>, OpError> {
+pub(crate) async fn dispatch(node: &Node, call: &Call<'_>) -> Result<Zeroizing<Vec<u8>>, OpError> {
     match call.op {
         OpName::CancelKeyDeletion => serve::<keys::CancelKeyDeletion>(node, call).await,
         OpName::CreateAlias => serve::<alias::CreateAlias>(node, call).await,

@@ -20,7 +20,7 @@ fn alias(kms: &TestKms, name: &str, key: &TestKey) {
 
 /// Every record of `table`, as it is stored.
 fn records(kms: &TestKms, store: &dyn Store, table: Table) -> Vec<strongroom_store::Record> {
-    kms.runtime.block_on(store.scan(table, b"", None, 100)).unwrap()
+    kms.runtime().block_on(store.scan(table, b"", None, 100)).unwrap()
 }
 
 #[test]
@@ -99,7 +99,7 @@ fn one_damaged_key_holds_up_no_other() {
         strongroom_store::Expect::At(first.version),
         b"damaged".to_vec(),
     );
-    kms.runtime.block_on(store.commit(damage)).unwrap();
+    kms.runtime().block_on(store.commit(damage)).unwrap();
     // Another node, with nothing in memory, does the work.
     let other = TestKms::over(store.clone());
     other.wait_days(7);
@@ -121,12 +121,12 @@ fn nothing_of_a_destroyed_key_is_in_the_files() {
     let rotated = records(&kms, &*store, Table::Keys).remove(0).value;
     kms.with_key(&key, OpName::ScheduleKeyDeletion, &json!({"PendingWindowInDays": 7})).unwrap();
     let pending = records(&kms, &*store, Table::Keys).remove(0).value;
-    kms.runtime.block_on(store.checkpoint()).unwrap();
+    kms.runtime().block_on(store.checkpoint()).unwrap();
     assert!(holds_a_part(dir.path(), &pending), "the search finds what is there");
 
     kms.wait_days(7);
     expect_code(&kms.with_key(&key, OpName::DescribeKey, &json!({})), Some("NotFoundException"), "destroyed");
-    kms.runtime.block_on(store.checkpoint()).unwrap();
+    kms.runtime().block_on(store.checkpoint()).unwrap();
     for (what, value) in [("first", &written), ("rotated", &rotated), ("last", &pending)] {
         assert!(!holds_a_part(dir.path(), value), "the {what} version of the record is in the files");
     }

@@ -7,13 +7,13 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderValue};
 use serde_json::{Value, json};
 use strongroom_core::generated::{KeySpec, KeyUsage, OpName};
-use strongroom_core::secret::SecretBytes;
-use strongroom_core::world::{Clock, ManualClock, SeededRng, Timestamp};
+use strongroom_core::secret::{SecretArray, SecretBytes};
+use strongroom_core::world::{Clock, ManualClock, Rng, SeededRng, Timestamp};
 use strongroom_crypto::digest::sha256;
 use strongroom_crypto::rng::SystemRng;
 use strongroom_service::{AccessKeyConfig, AccountConfig, IdentityConfig, Limits, Mode, Node, Parts, Request};
 use strongroom_store::{MemoryStore, Store};
-use strongroom_vault::seal::MemorySeal;
+use strongroom_vault::seal::{MemorySeal, SealError, SealProvider};
 use strongroom_wire::sigv4::{Credentials, Scope, sign};
 
 /// The account that owns the keys of a test.
@@ -23,13 +23,28 @@ pub(crate) const STRANGER: &str = "444455556666";
 
 /// A service of its own, with a clock that stands still.
 pub(crate) struct TestKms {
-    pub(crate) node: Node,
+    node: Arc<Node>,
+    store: Arc<dyn Store>,
+    seal: Arc<MemorySeal>,
     pub(crate) clock: Arc<ManualClock>,
-    pub(crate) runtime: tokio::runtime::Runtime,
+    runtime: tokio::runtime::Runtime,
 }
 
 /// A success's body, or a failure's code and message.
 pub(crate) type Answer = Result<Value, (String, Option<String>)>;
+
+/// One seal for a service and the one that is started after it.
+struct SharedSeal(Arc<MemorySeal>);
+
+impl SealProvider for SharedSeal {
+    fn seal(&self, root: &SecretArray<32>, rng: &dyn Rng) -> Result<Vec<u8>, SealError> {
+        self.0.seal(root, rng)
+    }
+
+    fn unseal(&self, sealed: &[u8]) -> Result<SecretArray<32>, SealError> {
+        self.0.unseal(sealed)
+    }
+}
 
 impl TestKms {
     pub(crate) fn new() -> Self {
@@ -43,8 +58,22 @@ impl TestKms {
 
     /// A node that looks for due work by itself.
     pub(crate) fn with_period(store: Arc<dyn Store>, task_period: Option<Duration>) -> Self {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_790_000_000_123)));
+        Self::start(store, Arc::new(MemorySeal::random(&SeededRng::new(1)).unwrap()), clock, task_period)
+    }
+
+    /// Another service over the same store, which knows nothing that is not there.
+    pub(crate) fn restarted(&self) -> Self {
+        Self::start(Arc::clone(&self.store), Arc::clone(&self.seal), Arc::clone(&self.clock), None)
+    }
+
+    fn start(
+        store: Arc<dyn Store>,
+        seal: Arc<MemorySeal>,
+        clock: Arc<ManualClock>,
+        task_period: Option<Duration>,
+    ) -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         let account = |id: &str| AccountConfig {
             id: id.parse().unwrap(),
             access_keys: vec![AccessKeyConfig {
@@ -54,16 +83,24 @@ impl TestKms {
             }],
         };
         let parts = Parts {
-            store,
-            seal: Box::new(MemorySeal::random(&SeededRng::new(1)).unwrap()),
+            store: Arc::clone(&store),
+            seal: Box::new(SharedSeal(Arc::clone(&seal))),
             clock: clock.clone(),
             rng: Arc::new(SystemRng),
             identity: IdentityConfig { accounts: vec![account(OWNER), account(STRANGER)] },
             mode: Mode::Serve,
             limits: Limits { task_period, ..Limits::default() },
         };
-        let node = runtime.block_on(Node::start(parts)).unwrap();
-        Self { node, clock, runtime }
+        let node = Arc::new(runtime.block_on(Node::start(parts)).unwrap());
+        Self { node, store, seal, clock, runtime }
+    }
+
+    pub(crate) fn node(&self) -> &Arc<Node> {
+        &self.node
+    }
+
+    pub(crate) fn runtime(&self) -> &tokio::runtime::Runtime {
+        &self.runtime
     }
 
     /// Calls as the owner in us-east-1.
@@ -71,9 +108,8 @@ impl TestKms {
         self.call_as(OWNER, "us-east-1", op, body)
     }
 
-    /// Calls as a user of `account` in `region`.
-    pub(crate) fn call_as(&self, account: &str, region: &str, op: OpName, body: &Value) -> Answer {
-        let body = body.to_string();
+    /// The head of a call by a user of `account` in `region`.
+    pub(crate) fn signed_headers(&self, account: &str, region: &str, op: OpName, body: &str) -> HeaderMap {
         let mut headers = HeaderMap::new();
         headers.insert("host", HeaderValue::from_static("localhost"));
         headers.insert("content-type", HeaderValue::from_static("application/x-amz-json-1.1"));
@@ -84,6 +120,13 @@ impl TestKms {
         let scope = Scope { region, service: "kms" };
         let payload = sha256(body.as_bytes());
         sign(("POST", "/", None), &mut headers, &payload, &credentials, &scope, self.clock.now()).unwrap();
+        headers
+    }
+
+    /// Calls as a user of `account` in `region`.
+    pub(crate) fn call_as(&self, account: &str, region: &str, op: OpName, body: &Value) -> Answer {
+        let body = body.to_string();
+        let headers = self.signed_headers(account, region, op, &body);
         let reply = self.runtime.block_on(self.node.answer(Request {
             method: "POST",
             path: "/",

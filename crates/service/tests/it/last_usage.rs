@@ -67,7 +67,7 @@ fn a_use_survives_the_end_of_the_node_and_a_later_one_stays() {
     let key = symmetric(&kms);
     let call = |kms: &TestKms, op| drop(kms.with_key(&key, op, &smallest(op, "")).unwrap());
     call(&kms, OpName::Encrypt);
-    kms.runtime.block_on(kms.node.shut_down());
+    kms.runtime().block_on(kms.node().shut_down());
 
     let other = TestKms::over(store.clone());
     other.clock.advance_millis(5000);

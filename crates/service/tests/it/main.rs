@@ -3,8 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "in a test the panic is the report")]
 
 mod algorithms;
+mod aliases;
 mod deletion;
 mod fixtures;
+mod hanging_up;
 mod import;
 mod kms;
 mod last_usage;

@@ -268,7 +268,7 @@ fn a_running_node_rotates_by_itself() {
         assert!(std::time::Instant::now() < deadline, "nobody rotated");
         kms.sleep_ms(5);
     }
-    kms.runtime.block_on(kms.node.shut_down());
+    kms.runtime().block_on(kms.node().shut_down());
     days(90);
     kms.sleep_ms(50);
     assert_eq!(rotations(&kms, &key).len(), 1);

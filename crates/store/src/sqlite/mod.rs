@@ -40,7 +40,7 @@ use failure::lift;
 use files::{DataDir, Lock};
 use lane::{Lane, Work, lane};
 use reader::Query;
-use writer::{Order, Tuning, Writer};
+use writer::{Mode, Order, Tuning, Writer};
 
 /// Threads that read. Two cores' worth: a point read takes microseconds, and a long scan must not delay the others.
 const READERS: usize = 2;
@@ -85,14 +85,14 @@ impl SqliteStore {
         let (readers, queries) = lane(READ_LANE);
         let reader_threads = spawn_readers(&dir, queries)?;
         let (writer, orders) = lane(WRITE_LANE);
-        let work = Writer::new(db, dir.clone(), tuning);
+        let work = Writer::new(db, tuning);
         let thread = spawn("store-writer", move || work.run(&orders, reader_threads))?;
         Ok(Self { dir, writer, readers, thread: Some(thread), _lock: lock })
     }
 
     /// Writes what was committed into the database file and empties the log, so that values erased before are in neither.
     ///
-    /// The store does this by itself about a second after a commit.
+    /// The store does this by itself when nobody has written for a second, and within ten seconds of an erasure in any case.
     ///
     /// # Errors
     /// [`Error::Io`] when another program reads the database at this moment, or the disk fails. The commits are safe all the same.
@@ -199,7 +199,11 @@ fn open_database(dir: &DataDir) -> Result<Connection, Error> {
     connection::set_up_writing(&db)?;
     schema::upgrade(&mut db)?;
     // What a crash left in the log, and what the upgrade put there: an older release must find the new version in the file's header.
-    writer::checkpoint(&db)?;
+    // A foreign reader or a full disk may prevent it; what is stored can be read all the same.
+    match writer::checkpoint(&db, Mode::Truncate) {
+        Ok(_) | Err(Error::Full) => {}
+        Err(error) => return Err(error),
+    }
     check_length(&db, dir)?;
     Ok(db)
 }

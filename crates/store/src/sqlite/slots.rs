@@ -1,7 +1,7 @@
 //! Where sealed bytes lie, so that they can be erased.
 //!
 //! SQLite's `secure_delete` overwrites a deleted cell, but not the copies that it made of the cell before: when it balances pages it moves
-//! cells to their neighbours and leaves the old bytes in the unallocated middle of the page. About one deleted value in a thousand survived
+//! cells to their neighbours and leaves the old bytes in the unallocated middle of the page. Up to one deleted value in a thousand survived
 //! so in the file. Therefore values live in slots that never move:
 //! - a slot is appended at the right edge of its b-tree, where SQLite adds a page instead of balancing;
 //! - it is overwritten with bytes of the same number, which SQLite does in place;

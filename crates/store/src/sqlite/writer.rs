@@ -4,8 +4,9 @@
 //! - Batches that wait are tried together in one transaction, each in its own savepoint, so that they share one flush of the disk and a
 //!   conflict in one leaves the others alone. Replies leave after the commit.
 //! - When the transaction itself fails, each batch is tried alone: only the one that is too big for the disk fails.
-//! - The log is written back into the database and truncated at most [`Tuning::checkpoint_after`] after the first commit that it holds,
-//!   unless a foreign reader prevents it: so long do older images of pages, and erased values in them, stay in the log.
+//! - A log that has grown is written back into the database and used again from its start: overwriting costs less than growing.
+//! - Older images of pages stay in the log, with erased values in them, until it is truncated: soon when nobody writes, and at most
+//!   [`Tuning::erase_within`] after the erasure when somebody always does, unless a foreign reader prevents it.
 
 use std::io;
 use std::thread::JoinHandle;
@@ -15,7 +16,6 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::connection::BUSY_TIMEOUT;
 use super::failure::lift;
-use super::files::DataDir;
 use super::lane::{Next, Queued, Reply, Room, Work};
 use super::rows;
 use crate::{Batch, Error};
@@ -25,9 +25,9 @@ const GROUP_BATCHES: usize = 256;
 const GROUP_BYTES: usize = 16 << 20;
 
 /// How long a checkpoint waits for readers, while commits wait for it.
-const CHECKPOINT_PATIENCE: Duration = Duration::from_millis(50);
+const CHECKPOINT_PATIENCE: Duration = Duration::from_millis(25);
 /// When a checkpoint that did not come through is tried again.
-const CHECKPOINT_RETRY_AFTER: Duration = Duration::from_secs(1);
+const CHECKPOINT_RETRY_AFTER: Duration = Duration::from_millis(250);
 
 const COMMITTING: &str = "committing";
 const CHECKPOINTING: &str = "writing the log back into the database";
@@ -35,16 +35,24 @@ const CHECKPOINTING: &str = "writing the log back into the database";
 /// What tests set otherwise than servers.
 #[derive(Clone, Debug)]
 pub(super) struct Tuning {
-    pub(super) checkpoint_after: Duration,
-    /// A longer log is checkpointed at once.
-    pub(super) log_limit_bytes: u64,
+    /// How long nobody writes before the log is truncated.
+    pub(super) settle_after: Duration,
+    /// How long erased values stay in the log at most.
+    pub(super) erase_within: Duration,
+    /// A longer log is written back and used again. 16 MiB of pages.
+    pub(super) log_limit_pages: u64,
     /// A bound for the database, as if the disk were that small.
     pub(super) page_limit: Option<u32>,
 }
 
 impl Default for Tuning {
     fn default() -> Self {
-        Self { checkpoint_after: Duration::from_secs(1), log_limit_bytes: 16 << 20, page_limit: None }
+        Self {
+            settle_after: Duration::from_secs(1),
+            erase_within: Duration::from_secs(10),
+            log_limit_pages: 4096,
+            page_limit: None,
+        }
     }
 }
 
@@ -65,31 +73,32 @@ struct Waiting {
 
 pub(super) struct Writer {
     db: Connection,
-    dir: DataDir,
     tuning: Tuning,
-    /// When the log is to be checkpointed, if it holds anything.
-    due: Option<Instant>,
+    /// When the log is to be truncated, if it holds anything.
+    settle_at: Option<Instant>,
+    /// The same, if it holds erased values.
+    erase_by: Option<Instant>,
     /// No attempt before this moment, since one failed.
-    not_before: Option<Instant>,
+    not_before: Instant,
 }
 
 impl Writer {
-    pub(super) fn new(db: Connection, dir: DataDir, tuning: Tuning) -> Self {
-        // What a foreign reader kept in the log while the store was opened.
-        let due = Some(Instant::now() + tuning.checkpoint_after);
-        Self { db, dir, tuning, due, not_before: None }
+    pub(super) fn new(db: Connection, tuning: Tuning) -> Self {
+        let now = Instant::now();
+        // The log may hold what a foreign reader kept in it while the store was opened.
+        Self { db, settle_at: Some(now + tuning.settle_after), tuning, erase_by: None, not_before: now }
     }
 
     /// Works until it is closed. Then waits for the `readers`, so that the last connection is this one, which tidies up.
     pub(super) fn run(mut self, work: &Work<Order>, readers: Vec<JoinHandle<()>>) {
         let mut closing = None;
         while closing.is_none() {
-            match work.next(self.until_due()) {
+            match work.next(self.patience()) {
                 Next::Order(queued) => closing = self.serve(queued, work),
                 Next::Idle => {}
                 Next::End => closing = Some(None),
             }
-            self.checkpoint_when_due();
+            self.keep_log_short();
         }
         for reader in readers {
             // A reader that panicked has said so on stderr; the log is written back all the same.
@@ -134,7 +143,7 @@ impl Writer {
         }
         match commit_together(&mut self.db, &group) {
             Ok(outcomes) => {
-                self.due.get_or_insert_with(|| Instant::now() + self.tuning.checkpoint_after);
+                self.note_commit(&group);
                 for (waiting, outcome) in group.into_iter().zip(outcomes) {
                     waiting.reply.send(outcome).ok();
                 }
@@ -150,57 +159,97 @@ impl Writer {
         }
         if matches!(error, Error::Full) {
             // The log may hold room that the next commit can have.
-            self.due = Some(Instant::now());
+            self.settle_at = Some(Instant::now());
         }
         if let Some(waiting) = group.pop() {
             waiting.reply.send(Err(error)).ok();
         }
     }
 
-    /// How long to wait for an order; without end while the log is empty.
-    fn until_due(&self) -> Option<Duration> {
-        self.due
-            .map(|due| self.not_before.map_or(due, |moment| due.max(moment)).saturating_duration_since(Instant::now()))
+    fn note_commit(&mut self, group: &[Waiting]) {
+        let now = Instant::now();
+        self.settle_at = Some(now + self.tuning.settle_after);
+        if group.iter().any(|waiting| waiting.batch.erases()) {
+            self.erase_by.get_or_insert(now + self.tuning.erase_within);
+        }
     }
 
-    fn checkpoint_when_due(&mut self) {
-        let Some(due) = self.due else { return };
+    /// When the log is to be truncated.
+    fn due(&self) -> Option<Instant> {
+        let due = [self.settle_at, self.erase_by].into_iter().flatten().min()?;
+        Some(due.max(self.not_before))
+    }
+
+    /// How long to wait for an order; without end while the log is empty.
+    fn patience(&self) -> Option<Duration> {
+        self.due().map(|due| due.saturating_duration_since(Instant::now()))
+    }
+
+    /// Whatever prevents it, the commits are safe in the log, and it is tried again.
+    fn keep_log_short(&mut self) {
         let now = Instant::now();
-        if self.not_before.is_some_and(|moment| now < moment) {
-            return;
-        }
-        if now >= due || self.dir.log_bytes().is_ok_and(|bytes| bytes >= self.tuning.log_limit_bytes) {
-            // Whatever prevents it, the commits are safe in the log, and it is tried again.
+        if self.due().is_some_and(|due| due <= now) {
             self.checkpoint().ok();
+        } else if now >= self.not_before && log_pages(&self.db).is_ok_and(|pages| pages >= self.tuning.log_limit_pages)
+        {
+            let written_back = checkpoint(&self.db, Mode::Passive);
+            self.retry_later_unless(matches!(written_back, Ok(true)));
         }
     }
 
     fn checkpoint(&mut self) -> Result<(), Error> {
-        let done = checkpoint(&self.db).and_then(require_complete);
-        match done {
-            Ok(()) => (self.due, self.not_before) = (None, None),
-            Err(_) => self.not_before = Some(Instant::now() + CHECKPOINT_RETRY_AFTER),
+        let done = checkpoint(&self.db, Mode::Truncate).and_then(require_complete);
+        if done.is_ok() {
+            (self.settle_at, self.erase_by) = (None, None);
         }
+        self.retry_later_unless(done.is_ok());
         done
     }
 
+    fn retry_later_unless(&mut self, done: bool) {
+        if !done {
+            self.not_before = Instant::now() + CHECKPOINT_RETRY_AFTER;
+        }
+    }
+
     fn close(self) -> Result<(), Error> {
-        checkpoint(&self.db).and_then(require_complete)?;
+        checkpoint(&self.db, Mode::Truncate).and_then(require_complete)?;
         // The last connection removes the empty log.
         self.db.close().map_err(|(_, error)| lift("closing the database", error))
     }
 }
 
-/// Writes the log back into the database and empties it. Says whether it could: a reader in the way for longer than
-/// [`CHECKPOINT_PATIENCE`] prevents it. Nothing is lost then, nor when the disk fails: the log stays.
-pub(super) fn checkpoint(db: &Connection) -> Result<bool, Error> {
+/// What becomes of the log when it is written back into the database.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// It keeps its length, and the next commit begins it anew.
+    Passive,
+    /// It is emptied.
+    Truncate,
+}
+
+/// Writes the log back into the database. Says whether all of it was: a reader in the way, for longer than [`CHECKPOINT_PATIENCE`] if it is
+/// to be emptied, prevents it. Nothing is lost then, nor when the disk fails: the log stays.
+pub(super) fn checkpoint(db: &Connection, mode: Mode) -> Result<bool, Error> {
+    let sql = match mode {
+        Mode::Passive => "PRAGMA wal_checkpoint(PASSIVE)",
+        Mode::Truncate => "PRAGMA wal_checkpoint(TRUNCATE)",
+    };
     let run = || -> rusqlite::Result<bool> {
         db.busy_timeout(CHECKPOINT_PATIENCE)?;
-        let busy: rusqlite::Result<bool> = db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0));
+        let complete = db.query_row(sql, [], |row| {
+            let [busy, pages, written_back]: [i64; 3] = [row.get(0)?, row.get(1)?, row.get(2)?];
+            Ok(busy == 0 && pages == written_back)
+        });
         db.busy_timeout(BUSY_TIMEOUT)?;
-        Ok(!busy?)
+        complete
     };
     run().map_err(|error| lift(CHECKPOINTING, error))
+}
+
+/// How long the log is, counted in pages since it was begun anew.
+fn log_pages(db: &Connection) -> rusqlite::Result<u64> {
+    db.prepare_cached("PRAGMA wal_checkpoint(NOOP)")?.query_row([], |row| row.get(1))
 }
 
 fn require_complete(complete: bool) -> Result<(), Error> {

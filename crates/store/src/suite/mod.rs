@@ -1,6 +1,6 @@
 //! What every store does: one suite that every backend runs.
 //!
-//! ```ignore
+//! ```text
 //! strongroom_store::suite!(memory, || Fixture::volatile(MemoryStore::new()));
 //! strongroom_store::suite!(sqlite, || Fixture::durable(open_in_a_temporary_directory()), durable);
 //! ```

@@ -4,7 +4,7 @@ use strongroom_core::generated::OpName;
 use strongroom_core::key::AliasRecord;
 use strongroom_wire::kms;
 
-use super::{authorize_alias, check_room_for_alias, refuse_alias_as_target};
+use super::{authorize_alias, refuse_alias_as_target};
 use crate::error::OpError;
 use crate::frame::{Cx, Operation};
 use crate::keys::Forms;
@@ -23,10 +23,6 @@ impl Operation for CreateAlias {
         let key = cx.authorize_key(&input.target_key_id, Forms::KeyOnly, None).await?;
 
         let target = key.resource().arn;
-        // An alias that exists is told first.
-        if cx.keyring().alias(alias.resource()).await?.is_none() {
-            check_room_for_alias(cx, &target).await?;
-        }
         let record = AliasRecord {
             arn: alias.into_resource(),
             target: target.key,

@@ -1,10 +1,9 @@
 //! `DeleteAlias`: takes the name away; the key stays as it is.
 
-use strongroom_core::arn::KeyArn;
 use strongroom_core::generated::OpName;
 use strongroom_wire::kms;
 
-use super::authorize_alias;
+use super::{ASK_TRIES, authorize_alias, authorize_present_key};
 use crate::error::OpError;
 use crate::frame::{Cx, Operation};
 
@@ -19,10 +18,12 @@ impl Operation for DeleteAlias {
         // Both the alias and its key must allow it.
         let alias = authorize_alias(cx, &input.alias_name)?;
         let arn = alias.resource();
-        let present = cx.keyring().alias(arn).await?.ok_or_else(|| crate::keys::no_such_alias(arn))?;
-        let key = KeyArn { account: arn.account, region: arn.region, key: present.target };
-        let _key = cx.authorize_own_key(&key).await?;
-        cx.keyring().delete_alias(arn).await?;
-        Ok(kms::DeleteAliasOutput {})
+        for _ in 0..ASK_TRIES {
+            let key = authorize_present_key(cx, arn).await?;
+            if cx.keyring().delete_alias(arn, key.resource().arn.key).await? {
+                return Ok(kms::DeleteAliasOutput {});
+            }
+        }
+        Err(OpError::Throttled)
     }
 }

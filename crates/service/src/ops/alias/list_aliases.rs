@@ -9,7 +9,7 @@ use strongroom_wire::kms;
 
 use crate::error::OpError;
 use crate::frame::{Cx, Operation};
-use crate::keys::Forms;
+use crate::keys::{Forms, KeyName};
 use crate::paging::{Page, check_documented_limit};
 
 const DEFAULT_LIMIT: usize = 50;
@@ -23,6 +23,9 @@ impl Operation for ListAliases {
     type Output = kms::ListAliasesOutput;
 
     async fn run(cx: &Cx<'_>, input: Self::Input) -> Result<Self::Output, OpError> {
+        if let Some(text) = &input.key_id {
+            KeyName::refuse_alias(text)?;
+        }
         check_documented_limit(input.limit, LIMIT_MAX)?;
         let _proof = cx.authorize_account()?;
         let key = match &input.key_id {

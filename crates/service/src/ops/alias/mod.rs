@@ -5,9 +5,12 @@ mod delete_alias;
 mod list_aliases;
 mod update_alias;
 
+use std::sync::Arc;
+
 use strongroom_authz::proof::Authorized;
 use strongroom_core::arn::{AliasArn, KeyArn};
 use strongroom_core::ids::{AliasName, BadAliasName};
+use strongroom_core::key::KeyRecord;
 
 pub(super) use create_alias::CreateAlias;
 pub(super) use delete_alias::DeleteAlias;
@@ -16,6 +19,7 @@ pub(super) use update_alias::UpdateAlias;
 
 use crate::error::OpError;
 use crate::frame::Cx;
+use crate::keys::no_such_alias;
 
 /// Reads the name of an alias to be made, moved or deleted, and asks whether the caller may.
 ///
@@ -34,19 +38,13 @@ fn authorize_alias(cx: &Cx<'_>, text: &str) -> Result<Authorized<AliasArn>, OpEr
     cx.authorize_alias(AliasArn { account: cx.account, region: cx.region, alias })
 }
 
-/// Customer aliases of one key (behaviours 10.1).
-const ALIASES_OF_A_KEY_MAX: usize = 50;
+/// How often an operation asks again when the alias was moved between its question and its change.
+const ASK_TRIES: usize = 4;
 
-/// Refuses one alias more than a key may have.
-///
-/// # Errors
-/// [`OpError::LimitExceeded`].
-async fn check_room_for_alias(cx: &Cx<'_>, key: &KeyArn) -> Result<(), OpError> {
-    if cx.keyring().count_aliases_of(key, ALIASES_OF_A_KEY_MAX).await? < ALIASES_OF_A_KEY_MAX {
-        Ok(())
-    } else {
-        Err(OpError::LimitExceeded("The key has 50 aliases already.".into()))
-    }
+/// The alias as it is, and the key it points to, for a caller who may do this with both.
+async fn authorize_present_key(cx: &Cx<'_>, arn: &AliasArn) -> Result<Authorized<Arc<KeyRecord>>, OpError> {
+    let present = cx.keyring().alias(arn).await?.ok_or_else(|| no_such_alias(arn))?;
+    cx.authorize_own_key(&KeyArn { account: arn.account, region: arn.region, key: present.target }).await
 }
 
 /// Aliases point to keys, not to each other; the text is that of the alias operations.

@@ -2,10 +2,10 @@
 
 use strongroom_core::generated::OpName;
 use strongroom_core::key::KeyRecord;
-use strongroom_core::{arn::KeyArn, spec};
+use strongroom_core::{arn::AliasArn, spec};
 use strongroom_wire::kms;
 
-use super::{authorize_alias, check_room_for_alias, refuse_alias_as_target};
+use super::{ASK_TRIES, authorize_alias, authorize_present_key, refuse_alias_as_target};
 use crate::error::OpError;
 use crate::frame::{Cx, Operation};
 use crate::keys::Forms;
@@ -22,36 +22,32 @@ impl Operation for UpdateAlias {
         let alias = authorize_alias(cx, &input.alias_name)?;
         refuse_alias_as_target(&input.target_key_id)?;
         let arn = alias.resource();
-        let present = cx.keyring().alias(arn).await?.ok_or_else(|| crate::keys::no_such_alias(arn))?;
-        let old_arn = KeyArn { account: arn.account, region: arn.region, key: present.target };
-        let old = cx.authorize_own_key(&old_arn).await?;
-        let new = cx.authorize_key(&input.target_key_id, Forms::KeyOnly, None).await?;
-
-        let (old, new) = (old.resource(), new.resource());
-        if !same_kind(old, new) {
-            return Err(OpError::Invalid(
-                format!(
-                    "Alias {arn} cannot be changed from a CMK with key usage {} to a CMK with key usage {}. \
-                     The key type and key usage of both the current and the new CMK must be the same.",
-                    old.usage, new.usage
-                )
-                .into(),
-            ));
+        for _ in 0..ASK_TRIES {
+            let old = authorize_present_key(cx, arn).await?;
+            let new = cx.authorize_key(&input.target_key_id, Forms::KeyOnly, None).await?;
+            let (old, new) = (old.resource(), new.resource());
+            if !same_kind(old, new) {
+                return Err(other_kind(arn, old, new));
+            }
+            cx.check_state(new)?;
+            let admit = |key: &KeyRecord| cx.check_state(key);
+            if cx.keyring().move_alias(arn, old.arn.key, &new.arn, cx.now, admit).await? {
+                return Ok(kms::UpdateAliasOutput {});
+            }
         }
-        cx.check_state(new)?;
-        if old.arn != new.arn {
-            check_room_for_alias(cx, &new.arn).await?;
-        }
-
-        cx.keyring()
-            .change_alias(arn, |record| {
-                record.target = new.arn.key;
-                record.last_updated_date = cx.now;
-                Ok(())
-            })
-            .await?;
-        Ok(kms::UpdateAliasOutput {})
+        Err(OpError::Throttled)
     }
+}
+
+fn other_kind(arn: &AliasArn, old: &KeyRecord, new: &KeyRecord) -> OpError {
+    let (old, new) = (old.usage, new.usage);
+    OpError::Invalid(
+        format!(
+            "Alias {arn} cannot be changed from a CMK with key usage {old} to a CMK with key usage {new}. \
+             The key type and key usage of both the current and the new CMK must be the same."
+        )
+        .into(),
+    )
 }
 
 /// Both symmetric, both HMAC or both asymmetric, and for the same use.

@@ -32,13 +32,15 @@ impl Operation for Decrypt {
             algorithm,
             grant_tokens: input.grant_tokens.as_deref(),
         };
-        let Opening { key, opened } = Opening::of(cx, "Decrypt", source).await?;
+        let opening = Opening::of(cx, "Decrypt", source).await?;
+        let opened = opening.open(cx).await?;
         end_dry_run(input.dry_run)?;
         let opened = opened.ok_or(OpError::DryRun)?;
+        let key = opening.key.resource();
 
         Ok(kms::DecryptOutput {
             key_id: Some(key.arn.to_string()),
-            key_material_id: opened.material_id.and_then(|id| shown_material_id(&key, id)),
+            key_material_id: opened.material_id.and_then(|id| shown_material_id(key, id)),
             // The caller asked for the plaintext and may decrypt under this key.
             plaintext: Some(opened.plaintext.into_reply()),
             encryption_algorithm: Some(algorithm),

@@ -36,7 +36,7 @@ impl Operation for ReEncrypt {
             algorithm: source_algorithm,
             grant_tokens: input.grant_tokens.as_deref(),
         };
-        let Opening { key: source_key, opened } = Opening::of(cx, "ReEncryptFrom", source).await?;
+        let opening = Opening::of(cx, "ReEncryptFrom", source).await?;
 
         // The destination side, as Encrypt.
         let algorithm = input.destination_encryption_algorithm.unwrap_or(symmetric);
@@ -47,6 +47,9 @@ impl Operation for ReEncrypt {
             grant_tokens: input.grant_tokens.as_deref(),
         };
         let sealing = Sealing::to(cx, "ReEncryptTo", to).await?;
+
+        // Both keys are found fit before anything is decrypted.
+        let opened = opening.open(cx).await?;
         if let Some(opened) = &opened {
             sealing.check_length(&opened.plaintext)?;
         }
@@ -54,14 +57,14 @@ impl Operation for ReEncrypt {
         let opened = opened.ok_or(OpError::DryRun)?;
 
         let (blob, material_id) = sealing.seal(cx, opened.plaintext).await?;
-        let key = sealing.key.resource();
+        let (source_key, key) = (opening.key.resource(), sealing.key.resource());
         Ok(kms::ReEncryptOutput {
             ciphertext_blob: Some(blob),
             source_key_id: Some(source_key.arn.to_string()),
             key_id: Some(key.arn.to_string()),
             source_encryption_algorithm: Some(source_algorithm),
             destination_encryption_algorithm: Some(algorithm),
-            source_key_material_id: opened.material_id.and_then(|id| shown_material_id(&source_key, id)),
+            source_key_material_id: opened.material_id.and_then(|id| shown_material_id(source_key, id)),
             destination_key_material_id: shown_material_id(key, material_id),
         })
     }

@@ -3,9 +3,10 @@
 //! A key keeps the material that it once had: what was deleted comes back as the same bytes or not at all. Only symmetric
 //! encryption keys take further material, which waits for a rotation on demand.
 
-use strongroom_core::generated::{ExpirationModelType, ImportType, OpName};
+use strongroom_core::generated::{ExpirationModelType, ImportType, KeySpec, OpName};
 use strongroom_core::key::{Import, KeyMaterial, KeyRecord};
 use strongroom_core::world::Timestamp;
+use strongroom_crypto::cost::Work;
 use strongroom_vault::ImportRequest;
 use strongroom_wire::kms;
 
@@ -55,7 +56,8 @@ impl Operation for ImportKeyMaterial {
             let material = vault.import_material(&key, &request, now, &*rng);
             (key, material)
         };
-        let (key, material) = cx.node.slow.run(unwrap).await.map_err(|_| OpError::Throttled)?;
+        // What the token holds is not known yet: as much as the largest wrapping key costs.
+        let (key, material) = cx.node.slow.run(KeySpec::Rsa4096, Work::Private, unwrap).await?;
         let brought = Brought {
             material: material?,
             import_type: input.import_type,

@@ -31,6 +31,9 @@ crate::suite!(
 const DATABASE: &str = "strongroom.db";
 const LOG: &str = "strongroom.db-wal";
 
+/// Longer than any test.
+const FOREVER: Duration = Duration::from_secs(3600);
+
 fn temp_dir() -> TempDir {
     TempDir::new().expect("a temporary directory")
 }
@@ -43,7 +46,7 @@ fn open(dir: &Path) -> SqliteStore {
 /// A store that leaves its log alone, so that a test finds commits in it.
 #[track_caller]
 fn open_without_checkpoints(dir: &Path) -> SqliteStore {
-    let tuning = Tuning { checkpoint_after: Duration::from_secs(3600), log_limit_bytes: u64::MAX, page_limit: None };
+    let tuning = Tuning { settle_after: FOREVER, erase_within: FOREVER, log_limit_pages: u64::MAX, page_limit: None };
     SqliteStore::open_tuned(dir, tuning).unwrap_or_else(|error| panic!("{error}"))
 }
 
