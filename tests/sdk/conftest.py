@@ -84,6 +84,12 @@ def boto3_client(server, credentials):
 
 
 @pytest.fixture
+def dev_boto3(dev_server):
+    """boto3 over HTTP, for what does not depend on the way to the server."""
+    return boto3_client(dev_server, Credentials())
+
+
+@pytest.fixture
 def kms(dev_server):
     """A caller in an account that nobody else uses."""
     caller = Kms(dev_server, Credentials(access_key=str(next(_accounts)), secret="any"))

@@ -360,6 +360,15 @@ impl RequestId {
     }
 }
 
+impl FromStr for RequestId {
+    type Err = BadId;
+
+    fn from_str(text: &str) -> Result<Self, BadId> {
+        let bytes: [u8; 36] = text.as_bytes().try_into().map_err(|_| BadId("request id"))?;
+        if is_uuid(text, is_lower_hex) { Ok(Self(bytes)) } else { Err(BadId("request id")) }
+    }
+}
+
 const HEX_DIGITS: &[u8; 16] = b"0123456789abcdef";
 
 const fn is_lower_hex(b: u8) -> bool {

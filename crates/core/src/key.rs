@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use crate::arn::{AliasArn, KeyArn};
-use crate::generated::{KeySpec, KeyState, KeyUsage, MultiRegionKeyType, Origin};
-use crate::ids::{KeyId, KeyMaterialId, Region};
+use crate::generated::{
+    KeyLastUsageTrackingOperation, KeySpec, KeyState, KeyUsage, MultiRegionKeyType, Origin, RotationType,
+};
+use crate::ids::{KeyId, KeyMaterialId, Region, RequestId};
 use crate::world::Timestamp;
 
 /// A KMS key: its metadata and its wrapped material.
@@ -34,6 +36,12 @@ pub struct KeyRecord {
     pub tags: Vec<Tag>,
     /// Oldest first. The last one encrypts; all decrypt. Only symmetric encryption keys ever have more than one.
     pub materials: Vec<KeyMaterial>,
+    /// Imported material that the next rotation on demand makes current. It is not one of `materials` yet.
+    pub pending_material: Option<KeyMaterial>,
+    /// How and how often the material changes.
+    pub rotation: RotationState,
+    /// Under which moment the key stands in the schedule, if it does: what [`KeyRecord::next_due`] said when it was stored.
+    pub scheduled: Option<Timestamp>,
 }
 
 impl KeyRecord {
@@ -71,8 +79,48 @@ pub struct KeyMaterial {
     pub id: KeyMaterialId,
     /// When it was made.
     pub creation_date: Timestamp,
-    /// What only the vault opens.
-    pub wrapped: Wrapped,
+    /// What only the vault opens. None for imported material that was deleted or has expired.
+    pub wrapped: Option<Wrapped>,
+    /// The rotation that made it current; none for a key's first material.
+    pub rotation: Option<Rotation>,
+    /// What its owner said when importing it. Only for keys of origin `EXTERNAL`.
+    pub import: Option<Import>,
+}
+
+/// A rotation that was completed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rotation {
+    /// When.
+    pub date: Timestamp,
+    /// Who asked for it.
+    pub kind: RotationType,
+}
+
+/// What is known of imported material beside its bytes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Import {
+    /// Free text of at most 256 characters.
+    pub description: Option<String>,
+    /// When it is deleted; none when it does not expire.
+    pub valid_to: Option<Timestamp>,
+}
+
+/// How a key's material changes over time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RotationState {
+    /// The automatic rotation, while it is enabled.
+    pub automatic: Option<AutomaticRotation>,
+    /// How many rotations on demand the key had in its life.
+    pub on_demand_count: u32,
+}
+
+/// A rotation that comes back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AutomaticRotation {
+    /// 90 to 2560.
+    pub period_days: u32,
+    /// When it is due.
+    pub next: Timestamp,
 }
 
 /// Bytes under a wrapping key.
@@ -88,6 +136,17 @@ impl std::fmt::Debug for Wrapped {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Wrapped(v{}, {} bytes)", self.wrapping_key_version, self.bytes.len())
     }
+}
+
+/// The last successful cryptographic operation of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyUsageRecord {
+    /// What was done.
+    pub operation: KeyLastUsageTrackingOperation,
+    /// When.
+    pub at: Timestamp,
+    /// In which request.
+    pub request_id: RequestId,
 }
 
 /// A tag of a key.

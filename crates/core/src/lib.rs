@@ -8,6 +8,7 @@ pub mod generated;
 pub mod grant;
 pub mod ids;
 pub mod key;
+mod lifecycle;
 pub mod secret;
 pub mod spec;
 pub mod state;

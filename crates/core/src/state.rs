@@ -28,8 +28,8 @@ const USE: Row = [Ok, Dis, Inv, Inv, Inv, Inv, Ok];
 const NOT_PENDING_DELETION: Row = [Ok, Ok, Inv, Ok, Ok, Ok, Ok];
 /// EnableKey and DisableKey.
 const SWITCH: Row = [Ok, Ok, Inv, Inv, Ok, Inv, Inv];
-/// EnableKeyRotation and DisableKeyRotation.
-const ROTATION_SWITCH: Row = [Ok, Dis, Inv, Inv, Inv, Inv, Ok];
+/// EnableKeyRotation and DisableKeyRotation. A key that waits for an import is told that its origin does not rotate.
+const ROTATION_SWITCH: Row = [Ok, Dis, Inv, Ok, Inv, Inv, Ok];
 
 const fn row(op: OpName) -> Row {
     match op {

@@ -426,6 +426,9 @@ mod tests {
             policy: "{}".into(),
             tags: vec![Tag { key: "Team".into(), value: "blue".into() }],
             materials: Vec::new(),
+            pending_material: None,
+            rotation: strongroom_core::key::RotationState::default(),
+            scheduled: None,
         }
     }
 

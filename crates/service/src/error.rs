@@ -10,7 +10,7 @@ use std::borrow::Cow;
 
 use strongroom_authz::proof::Denied;
 use strongroom_core::arn::{AliasArn, KeyArn};
-use strongroom_core::generated::{KeySpec, KeyState, KeyUsage, OpName};
+use strongroom_core::generated::{KeySpec, KeyState, KeyUsage, OpName, Origin};
 use strongroom_wire::json::BadRequest;
 use strongroom_wire::kms::{ErrorCode, Fault};
 
@@ -73,6 +73,29 @@ pub enum OpError {
         /// Its state.
         state: KeyState,
     },
+    /// The operation is for keys of another origin.
+    #[error("{arn} is of origin {origin}")]
+    WrongOrigin {
+        /// The key.
+        arn: KeyArn,
+        /// Its origin.
+        origin: Origin,
+    },
+    /// An automatic rotation is so near that one on demand would meet it.
+    #[error("an automatic rotation of {0} is due")]
+    RotationDue(KeyArn),
+    /// There is no imported material to rotate to.
+    #[error("{0} has no material pending rotation")]
+    NothingToRotateTo(KeyArn),
+    /// Not an import token of this key.
+    #[error("not an import token of this key")]
+    InvalidImportToken,
+    /// An import token whose day is over.
+    #[error("the import token has expired")]
+    ExpiredImportToken,
+    /// Material that the key cannot take.
+    #[error("key material that the key cannot take")]
+    IncorrectKeyMaterial,
     /// There is no deletion to cancel.
     #[error("{0} is not pending deletion")]
     NotPendingDeletion(KeyArn),
@@ -149,6 +172,19 @@ impl From<strongroom_vault::Error> for OpError {
     }
 }
 
+impl From<strongroom_vault::ImportRefusal> for OpError {
+    fn from(refusal: strongroom_vault::ImportRefusal) -> Self {
+        use strongroom_vault::ImportRefusal;
+        match refusal {
+            ImportRefusal::Token => Self::InvalidImportToken,
+            ImportRefusal::TokenExpired => Self::ExpiredImportToken,
+            ImportRefusal::Ciphertext => Self::InvalidCiphertext,
+            ImportRefusal::Material => Self::IncorrectKeyMaterial,
+            ImportRefusal::Vault(error) => error.into(),
+        }
+    }
+}
+
 impl From<crate::slow::Refused> for OpError {
     fn from(refused: crate::slow::Refused) -> Self {
         match refused {
@@ -218,6 +254,21 @@ impl From<&OpError> for Fault {
                 format!("Algorithm {algorithm} is incompatible with key spec {spec}."),
             ),
             OpError::WrongState { arn, state } => state_fault(arn, *state),
+            OpError::WrongOrigin { arn, origin } => Self::new(
+                E::UnsupportedOperationException,
+                format!("{arn} origin is {origin} which is not valid for this operation."),
+            ),
+            OpError::RotationDue(arn) => Self::new(
+                E::ConflictException,
+                format!("An automatic rotation of {arn} is in progress or scheduled to begin within 20 minutes."),
+            ),
+            OpError::NothingToRotateTo(arn) => Self::new(
+                E::KMSInvalidStateException,
+                format!("No available key material pending rotation for the key: {arn}."),
+            ),
+            OpError::InvalidImportToken => Self::silent(E::InvalidImportTokenException),
+            OpError::ExpiredImportToken => Self::silent(E::ExpiredImportTokenException),
+            OpError::IncorrectKeyMaterial => Self::silent(E::IncorrectKeyMaterialException),
             OpError::NotPendingDeletion(arn) => {
                 Self::new(E::KMSInvalidStateException, format!("{arn} is not pending deletion."))
             }

@@ -6,7 +6,7 @@
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::FutureExt;
 use strongroom_authz::action::Action;
@@ -15,9 +15,9 @@ use strongroom_authz::decide::{AttachedPolicy, CrossAccount, Policies, Request, 
 use strongroom_authz::policy::Policy;
 use strongroom_authz::proof::{Authorized, Denied, Protected, WholeAccount, authorize, authorize_retirement};
 use strongroom_core::arn::{AliasArn, KeyArn};
-use strongroom_core::generated::{KeySpec, KeyUsage, OpName};
+use strongroom_core::generated::{KeyLastUsageTrackingOperation, KeySpec, KeyUsage, OpName};
 use strongroom_core::ids::{AccountId, KeyMaterialId, Region, RequestId};
-use strongroom_core::key::{KeyMaterial, KeyRecord};
+use strongroom_core::key::{KeyMaterial, KeyRecord, KeyUsageRecord};
 use strongroom_core::state::{self, Admission};
 use strongroom_core::world::{Rng, Timestamp};
 use strongroom_crypto::cost::{self, Work};
@@ -57,6 +57,8 @@ pub(crate) struct Cx<'a> {
     pub(crate) region: Region,
     pub(crate) now: Timestamp,
     circumstances: Circumstances<'a>,
+    /// The keys whose material was opened for this call.
+    opened: Mutex<Vec<KeyArn>>,
 }
 
 /// An authenticated call, not yet decoded.
@@ -82,6 +84,7 @@ pub(crate) async fn serve<O: Operation>(node: &Node, call: &Call<'_>) -> Result<
     let outcome = AssertUnwindSafe(work).catch_unwind().await.unwrap_or(Err(OpError::Panicked));
     close_record(node, call, outcome.as_ref().err());
     let output = outcome?;
+    cx.note_usage(call.request_id);
     Ok(json::encode(&output))
 }
 
@@ -110,7 +113,7 @@ fn close_record(node: &Node, call: &Call<'_>, error: Option<&OpError>) {
 impl<'a> Cx<'a> {
     fn new(node: &'a Node, call: &'a Call<'_>) -> Self {
         let Call { op, ref caller, account, region, now, circumstances, .. } = *call;
-        Self { node, op, caller, account, region, now, circumstances }
+        Self { node, op, caller, account, region, now, circumstances, opened: Mutex::default() }
     }
 
     pub(crate) fn keyring(&self) -> &Keyring {
@@ -328,12 +331,22 @@ impl<'a> Cx<'a> {
         key: &Authorized<Arc<KeyRecord>>,
         id: KeyMaterialId,
     ) -> Result<Arc<Handle>, OpError> {
+        self.opened.lock().unwrap_or_else(PoisonError::into_inner).push(key.resource().arn);
         match self.vault().open(key, id) {
             Err(strongroom_vault::Error::AccountKeyNotLoaded) => {
                 self.keyring().ensure_account_key(key.resource().arn.account).await?;
                 Ok(self.vault().open(key, id)?)
             }
             outcome => Ok(outcome?),
+        }
+    }
+
+    /// Notes the use of every key that a successful cryptographic operation opened.
+    fn note_usage(&self, request_id: RequestId) {
+        // The operations whose use is tracked are called alike in both enums; all others have no name there.
+        let Ok(operation) = self.op.as_str().parse::<KeyLastUsageTrackingOperation>() else { return };
+        for arn in self.opened.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+            self.node.last_usage.note(arn, KeyUsageRecord { operation, at: self.now, request_id });
         }
     }
 

@@ -107,11 +107,6 @@ impl Node {
         reply(request_id, &Fault::silent(code))
     }
 
-    /// Ends the node once every change is made that has begun. No further call may come.
-    pub async fn shut_down(&self) {
-        drop(self.changes.write().await);
-    }
-
     fn new_request_id(&self) -> Result<RequestId, OpError> {
         let mut random = [0; 16];
         self.rng.fill(&mut random)?;

@@ -25,6 +25,7 @@ mod paging;
 mod sealing;
 mod signing;
 mod slow;
+mod tasks;
 
 pub use gate::{Refusal, Reply, Request, TlsDetails};
 pub use identity::{AccessKeyConfig, AccountConfig, IdentityConfig, IdentityError};

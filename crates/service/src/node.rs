@@ -4,18 +4,20 @@
 //! Start-up writes to an empty store alone; a store that does not open under the given seal stays as it was.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use strongroom_core::key::Wrapped;
-use strongroom_core::world::{Clock, Rng};
-use strongroom_store::{Batch, Error as StoreError, Expect, Store, Table, encode};
+use strongroom_core::world::{Clock, NoEntropy, Rng, Timestamp};
+use strongroom_store::{Batch, Error as StoreError, Expect, Store, Table, Version, encode};
 use strongroom_vault::seal::{SealError, SealProvider};
-use strongroom_vault::{Genesis, Vault};
+use strongroom_vault::{Genesis, RecordName, Vault};
 
 use crate::audit::Journal;
 use crate::identity::{Directory, IdentityConfig, IdentityError, SigningKeys, Strangers};
 use crate::key_pairs::KeyPairs;
-use crate::keys::Keyring;
+use crate::keys::{Keyring, LastUsage};
 use crate::slow::SlowPool;
+use crate::tasks::{Background, Tasks};
 
 /// Who the service is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,13 +35,16 @@ pub struct Limits {
     pub slow_threads: usize,
     /// How long slow work may wait for them; beyond that callers get `ThrottlingException`.
     pub slow_wait_max_ms: u32,
+    /// How often the node looks for keys that time changes. Without it nobody looks but [`Node::run_due_tasks`].
+    pub task_period: Option<Duration>,
 }
 
 impl Default for Limits {
     /// Half of the cores for slow work, so that it cannot take the other half from symmetric calls.
     fn default() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { slow_threads: (cores / 2).max(1), slow_wait_max_ms: 2_000 }
+        let task_period = Some(Duration::from_secs(1));
+        Self { slow_threads: (cores / 2).max(1), slow_wait_max_ms: 2_000, task_period }
     }
 }
 
@@ -83,7 +88,7 @@ pub enum StartError {
 
 /// One running node.
 pub struct Node {
-    pub(crate) keyring: Keyring,
+    pub(crate) keyring: Arc<Keyring>,
     pub(crate) vault: Arc<Vault>,
     pub(crate) rng: Arc<dyn Rng>,
     pub(crate) clock: Arc<dyn Clock>,
@@ -94,6 +99,11 @@ pub struct Node {
     pub(crate) journal: Journal,
     /// Held by every change under way, so that the end of the node can wait for them.
     pub(crate) changes: Arc<tokio::sync::RwLock<()>>,
+    pub(crate) last_usage: Arc<LastUsage>,
+    /// Since when last uses are noted.
+    pub(crate) tracking_start: Timestamp,
+    tasks: Arc<Tasks>,
+    background: Background,
 }
 
 /// The account of callers in `dev` whose access key names none.
@@ -107,11 +117,27 @@ impl Node {
     pub async fn start(parts: Parts) -> Result<Self, StartError> {
         let Parts { store, seal, clock, rng, identity, mode, limits } = parts;
         let directory = directory(identity, mode)?;
-        let vault = Arc::new(open_vault(&*store, &*seal, &*rng).await?);
+        let vault = Arc::new(open_vault(&*store, &*seal, &*rng, clock.now()).await?);
+        let tracking_start = tracking_start(&*store, &vault).await?;
         let slow = Arc::new(SlowPool::new(limits.slow_threads, limits.slow_wait_max_ms)?);
+        let keyring = Arc::new(Keyring::new(store, Arc::clone(&vault), Arc::clone(&rng)));
+        let last_usage = Arc::new(LastUsage::default());
+        let tasks = Arc::new(Tasks {
+            keyring: Arc::clone(&keyring),
+            vault: Arc::clone(&vault),
+            rng: Arc::clone(&rng),
+            clock: Arc::clone(&clock),
+            last_usage: Arc::clone(&last_usage),
+            journal: Journal,
+            turn: tokio::sync::Mutex::new(()),
+        });
         Ok(Self {
-            keyring: Keyring::new(store, Arc::clone(&vault), Arc::clone(&rng)),
+            keyring,
             vault,
+            last_usage,
+            tracking_start,
+            background: Background::start(Arc::clone(&tasks), limits.task_period),
+            tasks,
             key_pairs: KeyPairs::new(Arc::clone(&slow), Arc::clone(&rng)),
             rng,
             clock,
@@ -121,6 +147,22 @@ impl Node {
             journal: Journal,
             changes: Arc::default(),
         })
+    }
+
+    /// Does now what time demands: rotates, deletes expired material, destroys keys; and writes what is in memory alone.
+    ///
+    /// A node does this by itself every [`Limits::task_period`]; who moves the clock calls it afterwards.
+    pub async fn run_due_tasks(&self) {
+        self.tasks.run_due().await;
+        self.tasks.flush_last_usage().await;
+    }
+
+    /// Ends the node once every change is made that has begun: its background work comes to an end, and what is in memory
+    /// alone is written. No further call may come.
+    pub async fn shut_down(&self) {
+        drop(self.changes.write().await);
+        self.background.stop().await;
+        self.tasks.flush_last_usage().await;
     }
 }
 
@@ -142,7 +184,27 @@ fn directory(identity: IdentityConfig, mode: Mode) -> Result<Directory, Identity
 const SEALED_ROOT: &[u8] = b"root-key";
 const STORAGE_KEY: &[u8] = b"storage-key/1";
 
-async fn open_vault(store: &dyn Store, seal: &dyn SealProvider, rng: &dyn Rng) -> Result<Vault, StartError> {
+/// Since when last uses are noted, sealed like every record.
+const TRACKING_START: &[u8] = b"last-usage-tracking-start";
+
+const fn tracking_start_name() -> RecordName<'static> {
+    RecordName { table: Table::Meta.code(), key: TRACKING_START, version: Version::FIRST.0 }
+}
+
+/// A store of a release that noted no uses has no such record, and then tells nothing earlier than the key itself.
+async fn tracking_start(store: &dyn Store, vault: &Vault) -> Result<Timestamp, StartError> {
+    let Some(record) = store.get(Table::Meta, TRACKING_START).await? else { return Ok(Timestamp::default()) };
+    let opened = vault.open_record(tracking_start_name(), &record.value).map_err(|_| StartError::BadGenesis)?;
+    let millis = opened.expose().try_into().map_err(|_| StartError::BadGenesis)?;
+    Ok(Timestamp::from_millis(i64::from_be_bytes(millis)))
+}
+
+async fn open_vault(
+    store: &dyn Store,
+    seal: &dyn SealProvider,
+    rng: &dyn Rng,
+    now: Timestamp,
+) -> Result<Vault, StartError> {
     let sealed_root = store.get(Table::Meta, SEALED_ROOT).await?;
     let storage_key = store.get(Table::Meta, STORAGE_KEY).await?;
     match (sealed_root, storage_key) {
@@ -154,12 +216,13 @@ async fn open_vault(store: &dyn Store, seal: &dyn SealProvider, rng: &dyn Rng) -
             let (vault, genesis) = Vault::create(seal, rng)?;
             let Genesis { sealed_root, storage_key } = genesis;
             let storage_key: &Wrapped = &storage_key;
-            let batch = Batch::new().put(Table::Meta, SEALED_ROOT, Expect::Absent, sealed_root).put(
-                Table::Meta,
-                STORAGE_KEY,
-                Expect::Absent,
-                encode::wrapped_to_bytes(storage_key),
-            );
+            let tracking_start = vault
+                .seal_record(tracking_start_name(), &now.as_millis().to_be_bytes(), rng)
+                .map_err(|_| SealError::NoEntropy(NoEntropy))?;
+            let batch = Batch::new()
+                .put(Table::Meta, SEALED_ROOT, Expect::Absent, sealed_root)
+                .put(Table::Meta, STORAGE_KEY, Expect::Absent, encode::wrapped_to_bytes(storage_key))
+                .put(Table::Meta, TRACKING_START, Expect::Absent, tracking_start);
             store.commit(batch).await?;
             Ok(vault)
         }

@@ -13,7 +13,10 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use strongroom_core::arn::{AliasArn, KeyArn};
 use strongroom_core::ids::{KeyId, KeyMaterialId, Region};
-use strongroom_core::key::{AliasRecord, KeyMaterial, KeyRecord, MultiRegion, Tag, Wrapped};
+use strongroom_core::key::{
+    AliasRecord, AutomaticRotation, Import, KeyMaterial, KeyRecord, KeyUsageRecord, MultiRegion, Rotation,
+    RotationState, Tag, Wrapped,
+};
 use strongroom_core::world::Timestamp;
 
 pub use grants::{grant_from_bytes, grant_to_bytes};
@@ -38,6 +41,20 @@ struct StoredKey {
     policy: String,
     tags: Vec<(String, String)>,
     materials: Vec<StoredMaterial>,
+    #[serde(default)]
+    pending_material: Option<StoredMaterial>,
+    #[serde(default)]
+    automatic_rotation: Option<StoredAutomaticRotation>,
+    #[serde(default)]
+    on_demand_rotations: u32,
+    #[serde(default)]
+    scheduled_ms: Option<i64>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredAutomaticRotation {
+    period_days: u32,
+    next_ms: i64,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -51,7 +68,31 @@ struct StoredMultiRegion {
 struct StoredMaterial {
     id: [u8; 32],
     created_ms: i64,
-    wrapped: StoredWrapped,
+    /// Not there once imported material was deleted.
+    wrapped: Option<StoredWrapped>,
+    #[serde(default)]
+    rotation: Option<StoredRotation>,
+    #[serde(default)]
+    import: Option<StoredImport>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredRotation {
+    date_ms: i64,
+    kind: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredImport {
+    description: Option<String>,
+    valid_to_ms: Option<i64>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredLastUsage {
+    operation: String,
+    at_ms: i64,
+    request_id: String,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -86,6 +127,13 @@ pub fn key_to_bytes(key: &KeyRecord) -> Vec<u8> {
         policy: key.policy.to_string(),
         tags: key.tags.iter().map(|tag| (tag.key.clone(), tag.value.clone())).collect(),
         materials: key.materials.iter().map(store_material).collect(),
+        pending_material: key.pending_material.as_ref().map(store_material),
+        automatic_rotation: key.rotation.automatic.map(|automatic| StoredAutomaticRotation {
+            period_days: automatic.period_days,
+            next_ms: automatic.next.as_millis(),
+        }),
+        on_demand_rotations: key.rotation.on_demand_count,
+        scheduled_ms: key.scheduled.map(Timestamp::as_millis),
     })
 }
 
@@ -107,7 +155,16 @@ pub fn key_from_bytes(arn: KeyArn, bytes: &[u8]) -> Result<KeyRecord, BadRecord>
         multi_region: stored.multi_region.map(load_multi_region).transpose()?,
         policy: stored.policy.into(),
         tags: stored.tags.into_iter().map(|(key, value)| Tag { key, value }).collect(),
-        materials: stored.materials.into_iter().map(load_material).collect(),
+        materials: stored.materials.into_iter().map(load_material).collect::<Result<_, _>>()?,
+        pending_material: stored.pending_material.map(load_material).transpose()?,
+        rotation: RotationState {
+            automatic: stored.automatic_rotation.map(|automatic| AutomaticRotation {
+                period_days: automatic.period_days,
+                next: Timestamp::from_millis(automatic.next_ms),
+            }),
+            on_demand_count: stored.on_demand_rotations,
+        },
+        scheduled: stored.scheduled_ms.map(Timestamp::from_millis),
     })
 }
 
@@ -131,6 +188,28 @@ pub fn alias_from_bytes(arn: AliasArn, bytes: &[u8]) -> Result<AliasRecord, BadR
         target: parse::<KeyId>(&stored.target)?,
         creation_date: Timestamp::from_millis(stored.created_ms),
         last_updated_date: Timestamp::from_millis(stored.updated_ms),
+    })
+}
+
+/// The stored form of a key's last use.
+pub fn last_usage_to_bytes(usage: &KeyUsageRecord) -> Vec<u8> {
+    to_bytes(&StoredLastUsage {
+        operation: usage.operation.to_string(),
+        at_ms: usage.at.as_millis(),
+        request_id: usage.request_id.to_string(),
+    })
+}
+
+/// A key's last use from its stored form.
+///
+/// # Errors
+/// [`BadRecord`].
+pub fn last_usage_from_bytes(bytes: &[u8]) -> Result<KeyUsageRecord, BadRecord> {
+    let stored: StoredLastUsage = from_bytes(bytes)?;
+    Ok(KeyUsageRecord {
+        operation: parse(&stored.operation)?,
+        at: Timestamp::from_millis(stored.at_ms),
+        request_id: parse(&stored.request_id)?,
     })
 }
 
@@ -159,16 +238,31 @@ fn store_material(material: &KeyMaterial) -> StoredMaterial {
     StoredMaterial {
         id: material.id.0,
         created_ms: material.creation_date.as_millis(),
-        wrapped: store_wrapped(&material.wrapped),
+        wrapped: material.wrapped.as_ref().map(store_wrapped),
+        rotation: material
+            .rotation
+            .map(|rotation| StoredRotation { date_ms: rotation.date.as_millis(), kind: rotation.kind.to_string() }),
+        import: material.import.as_ref().map(|import| StoredImport {
+            description: import.description.clone(),
+            valid_to_ms: import.valid_to.map(Timestamp::as_millis),
+        }),
     }
 }
 
-fn load_material(stored: StoredMaterial) -> KeyMaterial {
-    KeyMaterial {
+fn load_material(stored: StoredMaterial) -> Result<KeyMaterial, BadRecord> {
+    let rotation = |stored: StoredRotation| {
+        Ok(Rotation { date: Timestamp::from_millis(stored.date_ms), kind: parse(&stored.kind)? })
+    };
+    Ok(KeyMaterial {
         id: KeyMaterialId(stored.id),
         creation_date: Timestamp::from_millis(stored.created_ms),
-        wrapped: load_wrapped(stored.wrapped),
-    }
+        wrapped: stored.wrapped.map(load_wrapped),
+        rotation: stored.rotation.map(rotation).transpose()?,
+        import: stored.import.map(|import| Import {
+            description: import.description,
+            valid_to: import.valid_to_ms.map(Timestamp::from_millis),
+        }),
+    })
 }
 
 fn load_multi_region(stored: StoredMultiRegion) -> Result<MultiRegion, BadRecord> {
@@ -234,7 +328,10 @@ mod bytes {
 
 #[cfg(test)]
 mod tests {
-    use strongroom_core::generated::{KeySpec, KeyState, KeyUsage, MultiRegionKeyType, Origin};
+    use strongroom_core::generated::{
+        KeyLastUsageTrackingOperation, KeySpec, KeyState, KeyUsage, MultiRegionKeyType, Origin, RotationType,
+    };
+    use strongroom_core::ids::RequestId;
 
     use super::*;
 
@@ -259,8 +356,22 @@ mod tests {
             materials: vec![KeyMaterial {
                 id: KeyMaterialId([7; 32]),
                 creation_date: Timestamp::from_millis(5),
-                wrapped: Wrapped { wrapping_key_version: 3, bytes: vec![0xff; 60] },
+                wrapped: Some(Wrapped { wrapping_key_version: 3, bytes: vec![0xff; 60] }),
+                rotation: Some(Rotation { date: Timestamp::from_millis(6), kind: RotationType::OnDemand }),
+                import: Some(Import { description: Some("d".into()), valid_to: Some(Timestamp::from_millis(7)) }),
             }],
+            pending_material: Some(KeyMaterial {
+                id: KeyMaterialId([8; 32]),
+                creation_date: Timestamp::from_millis(5),
+                wrapped: None,
+                rotation: None,
+                import: Some(Import::default()),
+            }),
+            rotation: RotationState {
+                automatic: Some(AutomaticRotation { period_days: 90, next: Timestamp::from_millis(8) }),
+                on_demand_count: 24,
+            },
+            scheduled: Some(Timestamp::from_millis(9)),
         }
     }
 
@@ -279,8 +390,62 @@ mod tests {
             last_updated_date: Timestamp::from_millis(2),
         };
         assert_eq!(alias_from_bytes(alias.arn.clone(), &alias_to_bytes(&alias)), Ok(alias));
-        let wrapped = key().materials[0].wrapped.clone();
+        let wrapped = key().materials[0].wrapped.clone().expect("wrapped material");
         assert_eq!(wrapped_from_bytes(&wrapped_to_bytes(&wrapped)), Ok(wrapped));
+        let usage = KeyUsageRecord {
+            operation: KeyLastUsageTrackingOperation::ReEncrypt,
+            at: Timestamp::from_millis(3),
+            request_id: RequestId::from_random([4; 16]),
+        };
+        assert_eq!(last_usage_from_bytes(&last_usage_to_bytes(&usage)), Ok(usage));
+    }
+
+    /// A key as the first release stored it: without what came later, it reads as a key that never rotates.
+    #[test]
+    fn keys_of_the_first_release_are_read() {
+        #[derive(Serialize)]
+        struct FirstMaterial {
+            id: [u8; 32],
+            created_ms: i64,
+            wrapped: StoredWrapped,
+        }
+        #[derive(Serialize)]
+        struct FirstKey {
+            created_ms: i64,
+            description: &'static str,
+            spec: &'static str,
+            usage: &'static str,
+            origin: &'static str,
+            state: &'static str,
+            deletion_ms: Option<i64>,
+            multi_region: Option<StoredMultiRegion>,
+            policy: &'static str,
+            tags: Vec<(String, String)>,
+            materials: Vec<FirstMaterial>,
+        }
+        let bytes = to_bytes(&FirstKey {
+            created_ms: 1,
+            description: "",
+            spec: "SYMMETRIC_DEFAULT",
+            usage: "ENCRYPT_DECRYPT",
+            origin: "AWS_KMS",
+            state: "Enabled",
+            deletion_ms: None,
+            multi_region: None,
+            policy: "{}",
+            tags: Vec::new(),
+            materials: vec![FirstMaterial {
+                id: [1; 32],
+                created_ms: 1,
+                wrapped: StoredWrapped { version: 1, bytes: vec![2; 60] },
+            }],
+        });
+        let read = key_from_bytes(key().arn, &bytes).expect("the first form");
+        assert_eq!(read.rotation, RotationState::default());
+        assert_eq!((read.pending_material, read.scheduled), (None, None));
+        let material = &read.materials[0];
+        assert_eq!((material.rotation, &material.import), (None, &None));
+        assert_eq!(material.wrapped, Some(Wrapped { wrapping_key_version: 1, bytes: vec![2; 60] }));
     }
 
     #[test]

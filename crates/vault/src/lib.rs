@@ -13,6 +13,7 @@
 pub mod blob;
 mod handle;
 mod hierarchy;
+mod import;
 mod open;
 pub mod seal;
 mod sealed;
@@ -20,6 +21,7 @@ mod sealed;
 mod tests;
 
 pub use handle::Handle;
+pub use import::{ImportParameters, ImportRefusal, ImportRequest};
 pub use open::{Genesis, Vault};
 pub use sealed::RecordName;
 pub use strongroom_crypto::material::Message;

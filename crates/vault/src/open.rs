@@ -134,7 +134,7 @@ impl Vault {
         self.wrap_material(arn, spec, &material.to_stored()?, now, rng)
     }
 
-    fn wrap_material(
+    pub(crate) fn wrap_material(
         &self,
         arn: &KeyArn,
         spec: KeySpec,
@@ -144,7 +144,7 @@ impl Vault {
     ) -> Result<KeyMaterial, Error> {
         let id = material_id(arn, stored);
         let wrapped = self.account_key(arn.account)?.wrap_material(arn, id, spec, stored, rng)?;
-        Ok(KeyMaterial { id, creation_date: now, wrapped })
+        Ok(KeyMaterial { id, creation_date: now, wrapped: Some(wrapped), rotation: None, import: None })
     }
 
     /// Opens one material of a key that the caller may use.
@@ -153,16 +153,18 @@ impl Vault {
     /// [`Error::NoSuchMaterial`], [`Error::AccountKeyNotLoaded`] (bring it and ask again), [`Error::Damaged`].
     pub fn open(&self, key: &Authorized<Arc<KeyRecord>>, id: KeyMaterialId) -> Result<Arc<Handle>, Error> {
         let record = key.resource();
-        let material = record.material(id).ok_or(Error::NoSuchMaterial)?;
+        // Material that was deleted does not open, even while an open copy is still about.
+        let wrapped =
+            record.material(id).and_then(|material| material.wrapped.as_ref()).ok_or(Error::NoSuchMaterial)?;
         let name = (record.arn, id);
         if let Some(handle) = self.handles.get(&name) {
             return Ok(handle);
         }
         let account_key = self.account_key(record.arn.account)?;
-        if account_key.version() != material.wrapped.wrapping_key_version {
+        if account_key.version() != wrapped.wrapping_key_version {
             return Err(Error::Damaged);
         }
-        let stored = account_key.unwrap_material(&record.arn, id, record.spec, &material.wrapped)?;
+        let stored = account_key.unwrap_material(&record.arn, id, record.spec, wrapped)?;
         let material = Material::from_stored(record.spec, &stored).map_err(|_| Error::Damaged)?;
         let handle = Arc::new(Handle::new(record.arn, id, material));
         self.handles.insert(name, Arc::clone(&handle));
@@ -172,8 +174,17 @@ impl Vault {
     /// Wipes the open material of a key that was destroyed.
     pub fn forget(&self, record: &KeyRecord) {
         for material in &record.materials {
-            self.handles.remove(&(record.arn, material.id));
+            self.forget_material(&record.arn, material.id);
         }
+    }
+
+    /// Wipes the open copy of one material.
+    pub fn forget_material(&self, arn: &KeyArn, id: KeyMaterialId) {
+        self.handles.remove(&(*arn, id));
+    }
+
+    pub(crate) const fn storage_key(&self) -> &StorageKey {
+        &self.storage
     }
 
     fn account_key(&self, account: AccountId) -> Result<Arc<AccountKey>, Error> {

@@ -3,17 +3,18 @@
 use std::sync::Arc;
 
 use strongroom_authz::proof::{Authorized, SystemTask};
-use strongroom_core::generated::{KeySpec, KeyState, KeyUsage, Origin};
+use strongroom_core::generated::{AlgorithmSpec, EncryptionAlgorithmSpec, KeySpec, KeyState, KeyUsage, Origin};
 use strongroom_core::ids::KeyMaterialId;
-use strongroom_core::key::KeyRecord;
+use strongroom_core::key::{KeyRecord, RotationState};
 use strongroom_core::secret::SecretBytes;
 use strongroom_core::world::{SeededRng, Timestamp};
 use strongroom_crypto::material::Material;
+use strongroom_crypto::public::PublicKey;
 
 use crate::blob::{Header, encode_context};
 use crate::handle::{Handle, material_id};
 use crate::seal::MemorySeal;
-use crate::{Error, Vault};
+use crate::{Error, ImportRefusal, ImportRequest, Vault};
 
 const KEY: &str = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
 const CHINA_KEY: &str = "arn:aws-cn:kms:cn-north-1:111122223333:key/mrk-1234abcd12ab34cd56ef1234567890ab";
@@ -45,6 +46,9 @@ fn key_in(vault: &Vault, rng: &SeededRng, arn: &str, spec: KeySpec) -> Authorize
         policy: "{}".into(),
         tags: Vec::new(),
         materials: vec![vault.new_material(&arn, spec, now, rng).expect("makes material")],
+        pending_material: None,
+        rotation: RotationState::default(),
+        scheduled: None,
     };
     Authorized::for_system(SystemTask::Startup, Arc::new(record))
 }
@@ -146,4 +150,53 @@ fn the_published_vectors_hold() {
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A token opens for its key alone, for its time alone, and as it was made.
+#[test]
+fn imported_material_needs_its_own_token() {
+    let (vault, rng) = vault();
+    let key = key_in(&vault, &rng, KEY, KeySpec::SymmetricDefault);
+    let other = key_in(&vault, &rng, &KEY.replace("0ab", "0ac"), KeySpec::SymmetricDefault);
+    let now = Timestamp::from_millis(1000);
+    let algorithm = AlgorithmSpec::RsaesOaepSha256;
+    let parameters =
+        vault.import_parameters(&key, algorithm, KeySpec::Rsa2048, now.plus_days(1), &rng).expect("makes a pair");
+    let wrapping_key = PublicKey::from_spki(KeySpec::Rsa2048, &parameters.public_key_spki).expect("a public key");
+    let wrap =
+        |bytes: &[u8]| wrapping_key.encrypt(EncryptionAlgorithmSpec::RsaesOaepSha256, bytes, &rng).expect("fits");
+    let good = wrap(&[5; 32]);
+    let import = |key, token: &[u8], wrapped: &[u8], at| {
+        vault.import_material(key, &ImportRequest { token, wrapped }, at, &rng).map(|material| material.id)
+    };
+
+    let id = import(&key, &parameters.token, &good, now).expect("its own token");
+    assert_eq!(id, material_id(&key.resource().arn, &SecretBytes::copy_from(&[5; 32])));
+    assert_eq!(import(&key, &parameters.token, &wrap(&[5; 32]), now.plus_days(1).plus_millis(-1)), Ok(id));
+    assert_eq!(import(&key, &parameters.token, &good, now.plus_days(1)), Err(ImportRefusal::TokenExpired));
+    assert_eq!(import(&other, &parameters.token, &good, now), Err(ImportRefusal::Token));
+    assert_eq!(import(&key, &parameters.token, &good[1..], now), Err(ImportRefusal::Ciphertext));
+    assert_eq!(import(&key, &parameters.token, &wrap(&[5; 31]), now), Err(ImportRefusal::Material));
+    for at in (0..parameters.token.len()).step_by(11) {
+        let mut changed = parameters.token.clone();
+        changed[at] ^= 1;
+        assert_eq!(import(&key, &changed, &good, now), Err(ImportRefusal::Token), "byte {at}");
+        assert_eq!(import(&key, &parameters.token[..at], &good, now), Err(ImportRefusal::Token), "{at} bytes");
+    }
+    // What the API takes at most.
+    let largest = vault.import_parameters(&key, AlgorithmSpec::RsaAesKeyWrapSha256, KeySpec::Rsa4096, now, &rng);
+    let largest = largest.expect("makes a pair");
+    assert!(largest.token.len() <= 6144 && largest.public_key_spki.len() <= 4096);
+}
+
+/// An open copy that outlived its material is of no use.
+#[test]
+fn deleted_material_does_not_open() {
+    let (vault, rng) = vault();
+    let key = key_in(&vault, &rng, KEY, KeySpec::SymmetricDefault);
+    let id = open(&vault, &key).material_id();
+    let mut record = KeyRecord::clone(key.resource());
+    record.materials[0].wrapped = None;
+    let without = Authorized::for_system(SystemTask::Startup, Arc::new(record));
+    assert_eq!(vault.open(&without, id).unwrap_err(), Error::NoSuchMaterial);
 }

@@ -7,11 +7,13 @@
 //! Nothing secret: no plaintext, no key material, no token, no body.
 
 use strongroom_authz::caller::Caller;
+use strongroom_core::arn::KeyArn;
 use strongroom_core::generated::OpName;
 use strongroom_core::ids::{Region, RequestId};
 use strongroom_core::world::Timestamp;
 
 use crate::error::OpError;
+use crate::keys::Passed;
 
 /// What happened, in one call.
 pub(crate) struct Record<'a> {
@@ -24,10 +26,25 @@ pub(crate) struct Record<'a> {
 }
 
 /// Where records go.
-#[derive(Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Journal;
 
 impl Journal {
+    /// The record of what the service did to a key without a caller, under the name that AWS's own such events have.
+    pub(crate) fn close_task(&self, event: &'static str, key: &KeyArn, time: Timestamp) {
+        tracing::info!(event, key.arn = %key, time_ms = time.as_millis(), "service event");
+    }
+
+    /// The records of what time did to a key.
+    pub(crate) fn close_passed(&self, key: &KeyArn, passed: &Passed, time: Timestamp) {
+        for _ in &passed.expired {
+            self.close_task("DeleteExpiredKeyMaterial", key, time);
+        }
+        if passed.rotated.is_some() {
+            self.close_task("RotateKey", key, time);
+        }
+    }
+
     /// Ends the record of a call.
     pub(crate) fn close(&self, record: &Record<'_>) {
         match record.error {

@@ -9,7 +9,10 @@
 //! - After a commit whose outcome is unknown the record is forgotten, and read again when it is next named.
 //! - Records are sealed before they reach the store, and opened (so authenticated) before they are believed.
 
+mod destruction;
 mod grants;
+mod schedule;
+mod usage;
 
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::sync::Arc;
@@ -146,9 +149,10 @@ impl Keyring {
     ///
     /// # Errors
     /// When the store fails; a key of this ARN cannot exist, its id being random.
-    pub(crate) async fn insert_key(&self, record: KeyRecord) -> Result<(), OpError> {
+    pub(crate) async fn insert_key(&self, mut record: KeyRecord) -> Result<(), OpError> {
         let _gate = self.key_gate(&record.arn).await;
-        let (batch, version) = self.put_key(Batch::new(), &record, Expect::Absent)?;
+        let batch = self.reschedule(Batch::new(), None, &mut record)?;
+        let (batch, version) = self.put_key(batch, &record, Expect::Absent)?;
         let entry = KeyEntry::new(record, version, KeyGrants::default(), Arc::from([]))?;
         self.store.commit(batch).await?;
         self.keys.insert(entry.record.arn, Arc::new(entry));
@@ -171,10 +175,11 @@ impl Keyring {
             let entry = self.gated_entry(&arn).await?;
             let mut record = KeyRecord::clone(&entry.record);
             let outcome = change(&mut record)?;
+            let batch = self.reschedule(Batch::new(), entry.record.scheduled, &mut record)?;
             if record == *entry.record {
                 return Ok(outcome);
             }
-            let (batch, version) = self.put_key(Batch::new(), &record, Expect::At(entry.version))?;
+            let (batch, version) = self.put_key(batch, &record, Expect::At(entry.version))?;
             let changed = entry.with_record(record, version)?;
             match self.store.commit(batch).await {
                 Ok(()) => {

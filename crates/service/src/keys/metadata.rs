@@ -1,9 +1,10 @@
 //! `KeyMetadata`: what DescribeKey, CreateKey and ReplicateKey tell about a key (behaviours 4.1).
 
-use strongroom_core::generated::{KeyManager, KeyState, KeyUsage};
+use strongroom_core::generated::{ExpirationModelType, KeyManager, KeyState, KeyUsage};
 use strongroom_core::ids::{KeyId, Region};
-use strongroom_core::key::{KeyRecord, MultiRegion};
+use strongroom_core::key::{KeyMaterial, KeyRecord, MultiRegion};
 use strongroom_core::spec;
+use strongroom_core::world::Timestamp;
 use strongroom_wire::kms;
 
 /// The metadata of `key`. Members that do not belong to its usage, origin or state are absent.
@@ -37,12 +38,31 @@ pub(crate) fn key_metadata(key: &KeyRecord) -> kms::KeyMetadata {
             .then(|| key.current_material())
             .flatten()
             .map(|material| material.id.to_string()),
-        valid_to: None,
-        expiration_model: None,
+        valid_to: earliest_expiry(key),
+        expiration_model: expiration_model(key),
         custom_key_store_id: None,
         cloud_hsm_cluster_id: None,
         xks_key_configuration: None,
         pending_deletion_window_in_days: None,
+    }
+}
+
+/// When the first of the materials that the key needs is deleted.
+fn earliest_expiry(key: &KeyRecord) -> Option<Timestamp> {
+    key.materials.iter().filter_map(KeyMaterial::expiry).min()
+}
+
+/// Nothing is told before an import, nor after all material was deleted.
+fn expiration_model(key: &KeyRecord) -> Option<ExpirationModelType> {
+    let is_imported = key.materials.iter().any(|material| material.import.is_some() && material.wrapped.is_some());
+    is_imported.then(|| model_of(earliest_expiry(key)))
+}
+
+/// What the API calls an expiry, and its absence.
+pub(crate) const fn model_of(valid_to: Option<Timestamp>) -> ExpirationModelType {
+    match valid_to {
+        Some(_) => ExpirationModelType::KeyMaterialExpires,
+        None => ExpirationModelType::KeyMaterialDoesNotExpire,
     }
 }
 

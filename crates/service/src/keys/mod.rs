@@ -5,6 +5,8 @@ mod find;
 mod grant_tokens;
 mod grants;
 mod keyring;
+mod last_usage;
+mod lifecycle;
 mod metadata;
 mod policy;
 mod tags;
@@ -15,6 +17,8 @@ pub(crate) use grant_tokens::{check_grant_tokens, make_grant_token, read_grant_t
 pub(crate) use grants::{KeptGrant, principal, proposed};
 pub(crate) use keyring::Keyring;
 pub(crate) use keyring::{check_room, no_such_alias, no_such_grant, no_such_key};
-pub(crate) use metadata::{key_metadata, new_key_id};
+pub(crate) use last_usage::LastUsage;
+pub(crate) use lifecycle::{Passed, check_external, check_rotates, let_time_pass};
+pub(crate) use metadata::{key_metadata, model_of, new_key_id};
 pub(crate) use policy::{POLICY_NAME, default_policy, read_policy};
 pub(crate) use tags::{TAGS_MAX, check_tags};

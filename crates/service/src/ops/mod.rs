@@ -3,8 +3,10 @@
 mod alias;
 pub(crate) mod crypto;
 mod grants;
+mod import;
 mod keys;
 mod policies;
+mod rotation;
 mod tags;
 
 use strongroom_core::generated::OpName;
@@ -42,6 +44,15 @@ pub(crate) async fn dispatch(node: &Node, call: &Call<'_>) -> Result<Zeroizing<V
         OpName::GenerateDataKeyWithoutPlaintext => serve::<crypto::GenerateDataKeyWithoutPlaintext>(node, call).await,
         OpName::GenerateRandom => serve::<crypto::GenerateRandom>(node, call).await,
         OpName::GetPublicKey => serve::<crypto::GetPublicKey>(node, call).await,
+        OpName::DeleteImportedKeyMaterial => serve::<import::DeleteImportedKeyMaterial>(node, call).await,
+        OpName::DisableKeyRotation => serve::<rotation::DisableKeyRotation>(node, call).await,
+        OpName::EnableKeyRotation => serve::<rotation::EnableKeyRotation>(node, call).await,
+        OpName::GetKeyLastUsage => serve::<keys::GetKeyLastUsage>(node, call).await,
+        OpName::GetKeyRotationStatus => serve::<rotation::GetKeyRotationStatus>(node, call).await,
+        OpName::GetParametersForImport => serve::<import::GetParametersForImport>(node, call).await,
+        OpName::ImportKeyMaterial => serve::<import::ImportKeyMaterial>(node, call).await,
+        OpName::ListKeyRotations => serve::<rotation::ListKeyRotations>(node, call).await,
+        OpName::RotateKeyOnDemand => serve::<rotation::RotateKeyOnDemand>(node, call).await,
         OpName::ListAliases => serve::<alias::ListAliases>(node, call).await,
         OpName::ListKeys => serve::<keys::ListKeys>(node, call).await,
         OpName::ReEncrypt => serve::<crypto::ReEncrypt>(node, call).await,
@@ -63,18 +74,9 @@ pub(crate) async fn dispatch(node: &Node, call: &Call<'_>) -> Result<Zeroizing<V
         OpName::ConnectCustomKeyStore => serve_unsupported::<kms::ConnectCustomKeyStoreInput>(node, call),
         OpName::CreateCustomKeyStore => serve_unsupported::<kms::CreateCustomKeyStoreInput>(node, call),
         OpName::DeleteCustomKeyStore => serve_unsupported::<kms::DeleteCustomKeyStoreInput>(node, call),
-        OpName::DeleteImportedKeyMaterial => serve_unsupported::<kms::DeleteImportedKeyMaterialInput>(node, call),
         OpName::DescribeCustomKeyStores => serve_unsupported::<kms::DescribeCustomKeyStoresInput>(node, call),
-        OpName::DisableKeyRotation => serve_unsupported::<kms::DisableKeyRotationInput>(node, call),
         OpName::DisconnectCustomKeyStore => serve_unsupported::<kms::DisconnectCustomKeyStoreInput>(node, call),
-        OpName::EnableKeyRotation => serve_unsupported::<kms::EnableKeyRotationInput>(node, call),
-        OpName::GetKeyLastUsage => serve_unsupported::<kms::GetKeyLastUsageInput>(node, call),
-        OpName::GetKeyRotationStatus => serve_unsupported::<kms::GetKeyRotationStatusInput>(node, call),
-        OpName::GetParametersForImport => serve_unsupported::<kms::GetParametersForImportInput>(node, call),
-        OpName::ImportKeyMaterial => serve_unsupported::<kms::ImportKeyMaterialInput>(node, call),
-        OpName::ListKeyRotations => serve_unsupported::<kms::ListKeyRotationsInput>(node, call),
         OpName::ReplicateKey => serve_unsupported::<kms::ReplicateKeyInput>(node, call),
-        OpName::RotateKeyOnDemand => serve_unsupported::<kms::RotateKeyOnDemandInput>(node, call),
         OpName::UpdateCustomKeyStore => serve_unsupported::<kms::UpdateCustomKeyStoreInput>(node, call),
         OpName::UpdatePrimaryRegion => serve_unsupported::<kms::UpdatePrimaryRegionInput>(node, call),
     }

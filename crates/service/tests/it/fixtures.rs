@@ -94,7 +94,10 @@ pub(crate) fn smallest(op: OpName, key: &str) -> Value {
             json!({"KeyId": key, "WrappingAlgorithm": "RSAES_OAEP_SHA_256", "WrappingKeySpec": "RSA_2048"})
         }
         OpName::ImportKeyMaterial => {
-            json!({"KeyId": key, "ImportToken": blob(b"x"), "EncryptedKeyMaterial": blob(b"x")})
+            json!({
+                "KeyId": key, "ImportToken": blob(b"x"), "EncryptedKeyMaterial": blob(b"x"),
+                "ExpirationModel": "KEY_MATERIAL_DOES_NOT_EXPIRE"
+            })
         }
         OpName::PutKeyPolicy => json!({"KeyId": key, "Policy": policy(&[allow_account()])}),
         OpName::ReplicateKey => json!({"KeyId": key, "ReplicaRegion": "eu-west-1"}),

@@ -2,12 +2,13 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue};
 use serde_json::{Value, json};
 use strongroom_core::generated::{KeySpec, KeyUsage, OpName};
 use strongroom_core::secret::{SecretArray, SecretBytes};
-use strongroom_core::world::{Clock, ManualClock, Rng, Timestamp};
+use strongroom_core::world::{Clock, ManualClock, Rng, SeededRng, Timestamp};
 use strongroom_crypto::digest::sha256;
 use strongroom_crypto::rng::SystemRng;
 use strongroom_service::{AccessKeyConfig, AccountConfig, IdentityConfig, Limits, Mode, Node, Parts, Request};
@@ -55,19 +56,29 @@ impl TestKms {
         Self::over(Arc::new(MemoryStore::new()))
     }
 
-    /// A service over this store.
+    /// One node over this store; every node over it has the same seal.
     pub(crate) fn over(store: Arc<dyn Store>) -> Self {
+        Self::with_period(store, None)
+    }
+
+    /// A node that looks for due work by itself.
+    pub(crate) fn with_period(store: Arc<dyn Store>, task_period: Option<Duration>) -> Self {
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_790_000_000_123)));
-        Self::start(store, Arc::new(MemorySeal::random(&SystemRng).unwrap()), clock)
+        Self::start(store, Arc::new(MemorySeal::random(&SeededRng::new(1)).unwrap()), clock, task_period)
     }
 
     /// Another service over the same store, which knows nothing that is not there.
     pub(crate) fn restarted(&self) -> Self {
-        Self::start(Arc::clone(&self.store), Arc::clone(&self.seal), Arc::clone(&self.clock))
+        Self::start(Arc::clone(&self.store), Arc::clone(&self.seal), Arc::clone(&self.clock), None)
     }
 
-    fn start(store: Arc<dyn Store>, seal: Arc<MemorySeal>, clock: Arc<ManualClock>) -> Self {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    fn start(
+        store: Arc<dyn Store>,
+        seal: Arc<MemorySeal>,
+        clock: Arc<ManualClock>,
+        task_period: Option<Duration>,
+    ) -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         let account = |id: &str| AccountConfig {
             id: id.parse().unwrap(),
             access_keys: [("", Some("alice")), ("BOB", Some("bob")), ("ROOT", None)]
@@ -85,7 +96,7 @@ impl TestKms {
             rng: Arc::new(SystemRng),
             identity: IdentityConfig { accounts: vec![account(OWNER), account(STRANGER)] },
             mode: Mode::Serve,
-            limits: Limits::default(),
+            limits: Limits { task_period, ..Limits::default() },
         };
         let node = Arc::new(runtime.block_on(Node::start(parts)).unwrap());
         Self { node, store, seal, clock, runtime }
@@ -144,10 +155,26 @@ impl TestKms {
         Err((text("__type").unwrap(), text("message").or_else(|| text("Message"))))
     }
 
+    /// Lets the runtime run for some real time.
+    pub(crate) fn sleep_ms(&self, millis: u64) {
+        self.runtime.block_on(async { tokio::time::sleep(Duration::from_millis(millis)).await });
+    }
+
+    /// Moves the clock, and lets the service do what is due.
+    pub(crate) fn wait_days(&self, days: i64) {
+        self.clock.advance_millis(days * 86_400_000);
+        self.runtime.block_on(self.node.run_due_tasks());
+    }
+
     /// A new key of the owner; SM2 lives in China.
     pub(crate) fn create_key(&self, spec: KeySpec, usage: KeyUsage) -> TestKey {
+        self.create_key_of("AWS_KMS", spec, usage)
+    }
+
+    /// The same with an origin.
+    pub(crate) fn create_key_of(&self, origin: &str, spec: KeySpec, usage: KeyUsage) -> TestKey {
         let region = if spec == KeySpec::Sm2 { "cn-north-1" } else { "us-east-1" };
-        let body = json!({"KeySpec": spec.as_str(), "KeyUsage": usage.as_str()});
+        let body = json!({"KeySpec": spec.as_str(), "KeyUsage": usage.as_str(), "Origin": origin});
         let metadata = self.call_as(OWNER, region, OpName::CreateKey, &body).unwrap();
         let text = |member: &str| metadata["KeyMetadata"][member].as_str().unwrap().to_owned();
         TestKey { region, spec, usage, id: text("KeyId"), arn: text("Arn") }

@@ -4,11 +4,15 @@
 
 mod algorithms;
 mod aliases;
+mod deletion;
 mod fixtures;
 mod grants;
 mod hanging_up;
+mod import;
 mod kms;
+mod last_usage;
 mod laws;
 mod policies;
+mod rotation;
 mod states;
 mod strangers;

@@ -5,20 +5,22 @@ use strongroom_core::generated::{KeySpec, KeyState, KeyUsage, OpName};
 use strongroom_core::state::{Admission, admit};
 
 use crate::fixtures::{blob, smallest};
+use crate::import::{MATERIAL, import_request, imported_key};
 use crate::kms::{TestKey, TestKms, expect_code};
 
-const STATES: [KeyState; 3] = [KeyState::Enabled, KeyState::Disabled, KeyState::PendingDeletion];
+const STATES: [KeyState; 4] =
+    [KeyState::Enabled, KeyState::Disabled, KeyState::PendingDeletion, KeyState::PendingImport];
 
 fn bring_to(kms: &TestKms, key: &TestKey, state: KeyState) {
     match state {
         KeyState::Enabled => {}
         KeyState::Disabled => drop(kms.with_key(key, OpName::DisableKey, &json!({})).unwrap()),
         KeyState::PendingDeletion => drop(kms.with_key(key, OpName::ScheduleKeyDeletion, &json!({})).unwrap()),
-        KeyState::PendingReplicaDeletion
-        | KeyState::PendingImport
-        | KeyState::Unavailable
-        | KeyState::Creating
-        | KeyState::Updating => unreachable!("not a state of these tests"),
+        // Every key of these tests can be brought there, which holds the material until then.
+        KeyState::PendingImport => drop(kms.with_key(key, OpName::DeleteImportedKeyMaterial, &json!({})).unwrap()),
+        KeyState::PendingReplicaDeletion | KeyState::Unavailable | KeyState::Creating | KeyState::Updating => {
+            unreachable!("not a state of these tests")
+        }
     }
     let metadata = kms.with_key(key, OpName::DescribeKey, &json!({})).unwrap();
     assert_eq!(metadata["KeyMetadata"]["KeyState"], state.as_str());
@@ -28,8 +30,13 @@ fn bring_to(kms: &TestKms, key: &TestKey, state: KeyState) {
 
 /// A key that the operation is for, and the rest of a request that succeeds on it while it is enabled.
 #[expect(clippy::wildcard_enum_match_arm, reason = "the number of cells is asserted where this is used")]
-fn key_for(kms: &TestKms, op: OpName) -> Option<(TestKey, serde_json::Value)> {
-    let make = |spec, usage| kms.create_key(spec, usage);
+fn key_for(kms: &TestKms, op: OpName, state: KeyState) -> Option<(TestKey, serde_json::Value)> {
+    let is_for_imports =
+        matches!(op, OpName::GetParametersForImport | OpName::ImportKeyMaterial | OpName::DeleteImportedKeyMaterial);
+    let make = |spec, usage| match state == KeyState::PendingImport || is_for_imports {
+        true => imported_key(kms, spec, usage),
+        false => kms.create_key(spec, usage),
+    };
     let symmetric = || make(KeySpec::SymmetricDefault, KeyUsage::EncryptDecrypt);
     let signing = || make(KeySpec::EccNistP256, KeyUsage::SignVerify);
     let mac = || make(KeySpec::Hmac256, KeyUsage::GenerateVerifyMac);
@@ -54,11 +61,32 @@ fn key_for(kms: &TestKms, op: OpName) -> Option<(TestKey, serde_json::Value)> {
         | OpName::PutKeyPolicy
         | OpName::TagResource
         | OpName::UntagResource
+        | OpName::EnableKeyRotation
+        | OpName::DisableKeyRotation
+        | OpName::GetKeyRotationStatus
+        | OpName::ListKeyRotations
+        | OpName::GetKeyLastUsage
+        | OpName::GetParametersForImport
+        | OpName::DeleteImportedKeyMaterial
         | OpName::UpdateKeyDescription => (symmetric(), request),
+        OpName::RotateKeyOnDemand => {
+            let key = symmetric();
+            if state == KeyState::PendingImport {
+                let mut import = import_request(kms, &key, &[9; 32]);
+                import["ImportType"] = json!("NEW_KEY_MATERIAL");
+                kms.with_key(&key, OpName::ImportKeyMaterial, &import).unwrap();
+            }
+            (key, request)
+        }
         OpName::RetireGrant | OpName::RevokeGrant => {
             let key = symmetric();
             let grant = kms.with_key(&key, OpName::CreateGrant, &smallest(OpName::CreateGrant, "")).unwrap();
             (key, json!({"GrantId": grant["GrantId"]}))
+        }
+        OpName::ImportKeyMaterial => {
+            let key = symmetric();
+            let request = import_request(kms, &key, &MATERIAL);
+            (key, request)
         }
         OpName::Decrypt => {
             let key = symmetric();
@@ -102,9 +130,13 @@ fn state_decides_what_a_key_does() {
     for op in OpName::ALL {
         for state in STATES {
             let kms = TestKms::new();
-            let Some((key, request)) = key_for(&kms, *op) else { continue };
+            let Some((key, request)) = key_for(&kms, *op, state) else { continue };
             bring_to(&kms, &key, state);
+            let is_unsupported = state == KeyState::PendingImport
+                && matches!(op, OpName::EnableKeyRotation | OpName::DisableKeyRotation);
             let code = match admit(*op, state) {
+                // A key that waits for an import is of an origin that does not rotate by itself.
+                Admission::Admit if is_unsupported => Some("UnsupportedOperationException"),
                 Admission::Admit => None,
                 Admission::Disabled => Some("DisabledException"),
                 Admission::InvalidState => Some("KMSInvalidStateException"),
@@ -113,8 +145,10 @@ fn state_decides_what_a_key_does() {
             expect_code(&answer, code, &format!("{op} in {state}"));
             if let Err((_, message)) = answer {
                 let words = match (*op, state) {
+                    _ if is_unsupported => "origin is EXTERNAL which is not valid for this operation.",
                     (OpName::CancelKeyDeletion, _) => "is not pending deletion.",
                     (_, KeyState::Disabled) => "is disabled.",
+                    (_, KeyState::PendingImport) => "is pending import.",
                     _ => "is pending deletion.",
                 };
                 assert_eq!(message, Some(format!("{} {words}", key.arn)));
@@ -122,7 +156,7 @@ fn state_decides_what_a_key_does() {
             cells += 1;
         }
     }
-    assert_eq!(cells, 30 * STATES.len());
+    assert_eq!(cells, 39 * STATES.len());
 }
 
 #[test]

@@ -11,6 +11,7 @@ use strongroom_store::{Batch, Error as StoreError, Expect, Table, Version, encod
 
 use super::super::entry::KeyEntry;
 use super::super::grants::{KeptGrant, KeyGrants};
+use super::destruction::GRANTS_AT_ONCE;
 use super::{CHANGE_TRIES, Keyring, key_name, no_such_key, parse_tail, place};
 use crate::error::OpError;
 
@@ -188,6 +189,19 @@ impl Keyring {
                 return Ok(grants);
             }
         }
+    }
+
+    /// A batch that deletes as many grants of a key as fit into one, if the key is still the same.
+    pub(super) fn delete_some_grants(&self, entry: &KeyEntry) -> Batch {
+        let arn = entry.record.arn;
+        let batch = Batch::new().check(Table::Keys, key_name(&arn), Expect::At(entry.version));
+        entry.grants.iter_after(None).take(GRANTS_AT_ONCE).fold(batch, |batch, grant| {
+            let batch = batch.delete(Table::Grants, grant_name(&arn, grant.record.id), grant.version);
+            match retiring_name(&grant.record) {
+                Some(name) => batch.delete(Table::GrantsByRetiringPrincipal, name, Version::FIRST),
+                None => batch,
+            }
+        })
     }
 
     /// Replaces the grants in memory. The key's gate is held.

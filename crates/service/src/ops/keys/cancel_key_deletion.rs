@@ -1,4 +1,5 @@
-//! `CancelKeyDeletion`: ends the waiting period; the key is then disabled, whatever it was before.
+//! `CancelKeyDeletion`: ends the waiting period; the key is then disabled, whatever it was before, or waits
+//! for imported material that it lacks.
 
 use strongroom_core::generated::{KeyState, OpName};
 use strongroom_core::state::{self, Admission};
@@ -23,7 +24,7 @@ impl Operation for CancelKeyDeletion {
                 if state::admit(cx.op, record.state) != Admission::Admit {
                     return Err(OpError::NotPendingDeletion(record.arn));
                 }
-                record.state = KeyState::Disabled;
+                record.state = if record.lacks_material() { KeyState::PendingImport } else { KeyState::Disabled };
                 record.deletion_date = None;
                 Ok(())
             })

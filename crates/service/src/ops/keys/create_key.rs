@@ -3,7 +3,7 @@
 use strongroom_authz::action::Action;
 use strongroom_core::arn::KeyArn;
 use strongroom_core::generated::{KeySpec, KeyState, KeyUsage, MultiRegionKeyType, OpName, Origin};
-use strongroom_core::key::{KeyRecord, MultiRegion};
+use strongroom_core::key::{KeyRecord, MultiRegion, RotationState};
 use strongroom_core::spec;
 use strongroom_wire::kms;
 
@@ -57,15 +57,21 @@ impl Operation for CreateKey {
         if let Some(policy) = policy {
             cx.check_lockout(policy, &arn, subject, insists)?;
         }
-        let material = cx.new_material(&arn, spec).await?;
+        let origin = input.origin.unwrap_or(Origin::AwsKms);
+        let (state, materials) = match origin {
+            Origin::External => (KeyState::PendingImport, Vec::new()),
+            Origin::AwsKms | Origin::AwsCloudhsm | Origin::ExternalKeyStore => {
+                (KeyState::Enabled, vec![cx.new_material(&arn, spec).await?])
+            }
+        };
         let record = KeyRecord {
             arn,
             creation_date: cx.now,
             description: input.description.unwrap_or_default(),
             spec,
             usage,
-            origin: Origin::AwsKms,
-            state: KeyState::Enabled,
+            origin,
+            state,
             deletion_date: None,
             multi_region: multi_region.then(|| MultiRegion {
                 kind: MultiRegionKeyType::Primary,
@@ -74,7 +80,10 @@ impl Operation for CreateKey {
             }),
             policy: input.policy.map_or_else(|| default_policy(&arn), Into::into),
             tags,
-            materials: vec![material],
+            materials,
+            pending_material: None,
+            rotation: RotationState::default(),
+            scheduled: None,
         };
         let metadata = key_metadata(&record);
         cx.keyring().insert_key(record).await?;
@@ -103,7 +112,7 @@ fn requested_usage(spec: KeySpec, usage: Option<KeyUsage>) -> Result<KeyUsage, O
     }
 }
 
-/// Material of other origins is not offered; contradictions are told apart from that.
+/// Custom key stores are not offered; contradictions are told apart from that.
 fn check_origin(input: &kms::CreateKeyInput) -> Result<(), OpError> {
     let origin = input.origin.unwrap_or(Origin::AwsKms);
     let in_key_store = matches!(origin, Origin::AwsCloudhsm | Origin::ExternalKeyStore);
@@ -117,9 +126,6 @@ fn check_origin(input: &kms::CreateKeyInput) -> Result<(), OpError> {
         }
         None if in_key_store => {
             Err(OpError::invalid("CustomKeyStoreId is required with Origin AWS_CLOUDHSM or EXTERNAL_KEY_STORE."))
-        }
-        None if origin == Origin::External => {
-            Err(OpError::Unsupported(Some("Origin EXTERNAL is not supported by this service.".into())))
         }
         None => Ok(()),
     }

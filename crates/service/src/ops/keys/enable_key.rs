@@ -5,7 +5,7 @@ use strongroom_wire::kms;
 
 use crate::error::OpError;
 use crate::frame::{Cx, Operation};
-use crate::keys::Forms;
+use crate::keys::{Forms, let_time_pass};
 
 pub(crate) struct EnableKey;
 
@@ -16,13 +16,20 @@ impl Operation for EnableKey {
 
     async fn run(cx: &Cx<'_>, input: Self::Input) -> Result<Self::Output, OpError> {
         let key = cx.authorize_key(&input.key_id, Forms::KeyOnly, None).await?;
-        cx.keyring()
+        cx.keyring().ensure_account_key(key.resource().arn.account).await?;
+        let passed = cx
+            .keyring()
             .change_key(&key, |record| {
                 cx.check_state(record)?;
                 record.state = KeyState::Enabled;
-                Ok(())
+                // A rotation that was missed while the key was disabled happens now.
+                let_time_pass(record, cx.vault(), cx.now, cx.rng())
             })
             .await?;
+        for id in &passed.expired {
+            cx.vault().forget_material(&key.resource().arn, *id);
+        }
+        cx.node.journal.close_passed(&key.resource().arn, &passed, cx.now);
         Ok(kms::EnableKeyOutput {})
     }
 }

@@ -1,0 +1,96 @@
+//! What happens without a caller: rotation, expiry of imported material, destruction, and the writing of last uses.
+//!
+//! Due work is found in the schedule, so that neither start-up nor memory grows with the number of keys.
+//!
+//! # Invariants
+//! - A change is committed against the version of the key that it was decided on: with several nodes it happens once.
+//! - A key whose change fails holds up no other; it stays in the schedule and is tried again at the next turn.
+//! - A panic ends one turn, not the task.
+
+mod background;
+
+use std::sync::Arc;
+
+use strongroom_authz::proof::{Authorized, SystemTask};
+use strongroom_core::arn::KeyArn;
+use strongroom_core::key::KeyRecord;
+use strongroom_core::world::{Clock, Rng, Timestamp};
+use strongroom_vault::Vault;
+use tokio::sync::Mutex;
+
+pub(crate) use background::Background;
+
+use crate::audit::Journal;
+use crate::error::OpError;
+use crate::keys::{Keyring, LastUsage, let_time_pass};
+
+/// What the tasks work with.
+pub(crate) struct Tasks {
+    pub(crate) keyring: Arc<Keyring>,
+    pub(crate) vault: Arc<Vault>,
+    pub(crate) rng: Arc<dyn Rng>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) last_usage: Arc<LastUsage>,
+    pub(crate) journal: Journal,
+    /// One turn at a time: a last use is not written while its key is destroyed.
+    pub(crate) turn: Mutex<()>,
+}
+
+impl Tasks {
+    /// Does all that is due now.
+    pub(crate) async fn run_due(&self) {
+        let _turn = self.turn.lock().await;
+        let now = self.clock.now();
+        let mut after = None;
+        loop {
+            let due = match self.keyring.due(now, after.as_deref()).await {
+                Ok(due) => due,
+                Err(error) => return tracing::error!(%error, "the schedule cannot be read"),
+            };
+            let Some(last) = due.last() else { return };
+            after = Some(last.entry.clone());
+            for one in &due {
+                if let Err(error) = self.attend(&one.arn, now).await {
+                    tracing::error!(key.arn = %one.arn, %error, "a due change of a key failed; it is tried again");
+                }
+            }
+        }
+    }
+
+    /// Writes the last uses that are in memory alone.
+    pub(crate) async fn flush_last_usage(&self) {
+        let _turn = self.turn.lock().await;
+        if let Err(error) = self.last_usage.flush(&self.keyring).await {
+            tracing::error!(%error, "last uses of keys were not written; they are tried again");
+        }
+    }
+
+    /// Does with one key what is due.
+    async fn attend(&self, arn: &KeyArn, now: Timestamp) -> Result<(), OpError> {
+        let Some(entry) = self.keyring.entry(arn).await? else { return Ok(()) };
+        let record = Arc::clone(&entry.record);
+        if record.is_to_be_destroyed(now) {
+            return self.destroy(record, now).await;
+        }
+        self.keyring.ensure_account_key(arn.account).await?;
+        let task = if record.is_rotation_due(now) { SystemTask::Rotation } else { SystemTask::Expiry };
+        let key = Authorized::for_system(task, record);
+        let passed =
+            self.keyring.change_key(&key, |record| let_time_pass(record, &self.vault, now, &*self.rng)).await?;
+        for id in &passed.expired {
+            self.vault.forget_material(arn, *id);
+        }
+        self.journal.close_passed(arn, &passed, now);
+        Ok(())
+    }
+
+    async fn destroy(&self, record: Arc<KeyRecord>, now: Timestamp) -> Result<(), OpError> {
+        let arn = record.arn;
+        let key = Authorized::for_system(SystemTask::Deletion, record);
+        if self.keyring.destroy(&key, now).await? {
+            self.last_usage.forget(&arn);
+            self.journal.close_task("DeleteKey", &arn, now);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,84 @@
+//! `GetKeyLastUsage`: what counts, and what survives the process.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use strongroom_core::generated::{KeySpec, KeyUsage, OpName};
+use strongroom_store::MemoryStore;
+
+use crate::fixtures::smallest;
+use crate::kms::{TestKey, TestKms, expect_code};
+
+fn symmetric(kms: &TestKms) -> TestKey {
+    kms.create_key(KeySpec::SymmetricDefault, KeyUsage::EncryptDecrypt)
+}
+
+fn usage(kms: &TestKms, key: &TestKey) -> Value {
+    let answer = kms.with_key(key, OpName::GetKeyLastUsage, &json!({})).unwrap();
+    assert_eq!(answer["KeyId"], json!(key.arn));
+    assert_eq!(answer["KeyCreationDate"], answer["TrackingStartDate"], "the key is younger than the service");
+    answer["KeyLastUsage"].clone()
+}
+
+#[test]
+fn only_successful_cryptography_counts() {
+    let kms = TestKms::new();
+    kms.clock.advance_millis(1000);
+    let key = symmetric(&kms);
+    let never = json!({});
+    assert_eq!(usage(&kms, &key), never);
+    kms.with_key(&key, OpName::DescribeKey, &json!({})).unwrap();
+    let mut dry = smallest(OpName::Encrypt, "");
+    dry["DryRun"] = json!(true);
+    expect_code(&kms.with_key(&key, OpName::Encrypt, &dry), Some("DryRunOperationException"), "dry");
+    assert_eq!(usage(&kms, &key), never);
+
+    let sealed = kms.with_key(&key, OpName::Encrypt, &smallest(OpName::Encrypt, "")).unwrap();
+    let used = usage(&kms, &key);
+    assert_eq!(used["Operation"], "Encrypt");
+    assert_eq!(used["Timestamp"].as_f64(), Some(1_790_000_001.123));
+    assert_eq!(used["KmsRequestId"].as_str().map(str::len), Some(36));
+
+    // Both keys of a ReEncrypt; a failed Decrypt changes nothing.
+    let other = symmetric(&kms);
+    kms.clock.advance_millis(1000);
+    let body = json!({"CiphertextBlob": sealed["CiphertextBlob"], "DestinationKeyId": other.id});
+    kms.call(OpName::ReEncrypt, &body).unwrap();
+    let (from, to) = (usage(&kms, &key), usage(&kms, &other));
+    assert_eq!((from["Operation"].as_str(), &from), (Some("ReEncrypt"), &to));
+    let wrong = json!({"CiphertextBlob": sealed["CiphertextBlob"], "EncryptionContext": {"a": "b"}});
+    expect_code(&kms.call(OpName::Decrypt, &wrong), Some("InvalidCiphertextException"), "another context");
+    assert_eq!(usage(&kms, &key), from);
+
+    let signing = kms.create_key(KeySpec::EccNistP256, KeyUsage::SignVerify);
+    kms.with_key(&signing, OpName::GetPublicKey, &json!({})).unwrap();
+    assert_eq!(usage(&kms, &signing), never);
+    kms.with_key(&signing, OpName::Sign, &smallest(OpName::Sign, "")).unwrap();
+    assert_eq!(usage(&kms, &signing)["Operation"], "Sign");
+    kms.with_key(&signing, OpName::DisableKey, &json!({})).unwrap();
+    assert_eq!(usage(&kms, &signing)["Operation"], "Sign");
+}
+
+#[test]
+fn a_use_survives_the_end_of_the_node_and_a_later_one_stays() {
+    let store = Arc::new(MemoryStore::new());
+    let kms = TestKms::over(store.clone());
+    kms.clock.advance_millis(1000);
+    let key = symmetric(&kms);
+    let call = |kms: &TestKms, op| drop(kms.with_key(&key, op, &smallest(op, "")).unwrap());
+    call(&kms, OpName::Encrypt);
+    kms.runtime().block_on(kms.node().shut_down());
+
+    let other = TestKms::over(store.clone());
+    other.clock.advance_millis(5000);
+    assert_eq!(usage(&other, &key)["Operation"], "Encrypt");
+    call(&other, OpName::GenerateDataKey);
+    other.wait_days(0);
+    assert_eq!(usage(&other, &key)["Operation"], "GenerateDataKey");
+
+    // A node whose use was earlier does not take back the later one.
+    call(&kms, OpName::Encrypt);
+    kms.wait_days(0);
+    let third = TestKms::over(store);
+    assert_eq!(usage(&third, &key)["Operation"], "GenerateDataKey");
+}
