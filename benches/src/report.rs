@@ -2,8 +2,8 @@
 
 use std::io::{self, Write};
 
-use crate::Error;
 use crate::runs::{Case, Figures};
+use crate::{Error, algorithms, flood};
 
 /// Prints a table.
 pub(crate) fn print(figures: &Figures) -> Result<(), Error> {
@@ -35,6 +35,78 @@ pub(crate) fn print(figures: &Figures) -> Result<(), Error> {
             case.cpu_ratio,
             case.resident_kib as f64 / 1024.0
         )?;
+    }
+    Ok(())
+}
+
+/// Prints what floods do to fast calls.
+pub(crate) fn print_flood(figures: &flood::Figures) -> Result<(), Error> {
+    let mut out = io::stdout().lock();
+    writeln!(
+        out,
+        "\nGenerateDataKey {} times a second beside a flood on {} connections that rest {} ms when refused;\n\
+         {} rounds of {} ms, the server on both cores, all load on core {}; medians",
+        figures.fast_calls_per_second,
+        figures.connections,
+        figures.rest_ms,
+        figures.rounds,
+        figures.window_ms,
+        figures.load_core
+    )?;
+    writeln!(
+        out,
+        "{:<30} {:>14} {:>14} {:>9} {:>9} {:>9} {:>11} {:>10}",
+        "flood", "p50 µs before", "p99 µs before", "p50 µs", "p99 µs", "p99 ratio", "answered/s", "refused/s"
+    )?;
+    for case in &figures.floods {
+        writeln!(
+            out,
+            "{:<30} {:>14.0} {:>14.0} {:>9.0} {:>9.0} {:>9.2} {:>11.1} {:>10.0}",
+            case.name,
+            case.unloaded_p50_us,
+            case.unloaded_p99_us,
+            case.p50_us,
+            case.p99_us,
+            case.p99_ratio,
+            case.answered_per_second,
+            case.refused_per_second
+        )?;
+    }
+    Ok(())
+}
+
+/// Prints every algorithm, and what work costs beside what the code takes it for.
+pub(crate) fn print_algorithms(figures: &algorithms::Figures) -> Result<(), Error> {
+    let mut out = io::stdout().lock();
+    writeln!(
+        out,
+        "\nOne call at a time through the service's frame, in process, on core {}; processor time per call and its inverse;\n\
+         {} rounds of {} ms each; medians",
+        figures.core, figures.rounds, figures.window_ms
+    )?;
+    writeln!(
+        out,
+        "{:<18} {:<22} {:<26} {:>11} {:>11} {:>10} {:>9} {:>8} {:<4}",
+        "operation", "key spec", "algorithm", "frame op/s", "bare op/s", "frame µs", "bare µs", "added", "pool"
+    )?;
+    for row in &figures.rows {
+        writeln!(
+            out,
+            "{:<18} {:<22} {:<26} {:>11.0} {:>11.0} {:>10.2} {:>9.2} {:>8.2} {:<4}",
+            row.operation,
+            row.spec,
+            row.algorithm,
+            1e6 / row.frame_us,
+            1e6 / row.bare_us,
+            row.frame_us,
+            row.bare_us,
+            row.frame_us - row.bare_us,
+            if row.slow { "slow" } else { "" }
+        )?;
+    }
+    writeln!(out, "\n{:<22} {:<9} {:>12} {:>11}", "key spec", "work", "measured µs", "assumed µs")?;
+    for cost in &figures.costs {
+        writeln!(out, "{:<22} {:<9} {:>12.1} {:>11}", cost.spec, cost.work, cost.measured_us, cost.assumed_us)?;
     }
     Ok(())
 }

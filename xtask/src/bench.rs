@@ -6,9 +6,12 @@ use std::process::{Command, ExitCode};
 /// What to run.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Less than half a minute, for a first look.
+    /// Less than a minute, for a first look.
     #[arg(long)]
     short: bool,
+    /// One part alone: throughput, flood or algorithms.
+    #[arg(long, value_name = "PART")]
+    only: Option<String>,
     /// Write all figures to this file.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -41,6 +44,9 @@ fn build_and_run(args: &Args) -> std::io::Result<bool> {
     bench.arg("run");
     if args.short {
         bench.arg("--short");
+    }
+    if let Some(part) = &args.only {
+        bench.arg("--only").arg(part);
     }
     if let Some(json) = &args.json {
         bench.arg("--json").arg(json);

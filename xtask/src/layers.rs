@@ -38,6 +38,7 @@ const OWNED: &[(&str, &[&str])] = &[
     ("rustls", &["server"]),
     ("tokio-rustls", &["server"]),
     ("nix", &["server"]),
+    ("rustix", &["server"]),
     ("clap", &["server"]),
 ];
 

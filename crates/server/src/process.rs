@@ -50,6 +50,20 @@ pub(crate) fn allow_open_files(connections: u32) {
     }
 }
 
+/// How much less than other threads of the process. With 10 a thread gets a tenth of a core that others want whole, and
+/// almost never keeps them waiting; with more, slow calls would time out on a machine that fast ones keep busy.
+const NICENESS: i32 = 10;
+
+/// Makes the calling thread give way to those that serve connections.
+pub(crate) fn give_way() {
+    // Elsewhere the call would be for the whole process.
+    if cfg!(target_os = "linux")
+        && let Err(error) = rustix::process::nice(NICENESS)
+    {
+        warn!(%error, "cannot lower the priority of the threads for slow work");
+    }
+}
+
 /// A panic's message may quote what it stumbled over, so that only its place is told.
 pub(crate) fn silence_panics() {
     panic::set_hook(Box::new(|panic| {
@@ -57,4 +71,22 @@ pub(crate) fn silence_panics() {
         let thread = std::thread::current();
         error!(place, thread = thread.name().unwrap_or_default(), "a bug: panicked");
     }));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_thread_gives_way_alone() {
+        let priority = || rustix::process::getpriority_process(None).expect("every thread has one");
+        let before = priority();
+        let given = std::thread::spawn(move || {
+            give_way();
+            priority()
+        });
+        assert_eq!(given.join().expect("no panic"), (before + NICENESS).min(19));
+        assert_eq!(priority(), before);
+    }
 }

@@ -29,12 +29,14 @@ pub enum Mode {
 }
 
 /// What a node may use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Threads for slow mathematics, beside the one for key generation.
     pub slow_threads: usize,
     /// How long slow work may wait for them; beyond that callers get `ThrottlingException`.
     pub slow_wait_max_ms: u32,
+    /// What each of these threads does first: the process makes it give way to those that serve connections.
+    pub on_slow_thread_start: fn(),
     /// How often the node looks for keys that time changes. Without it nobody looks but [`Node::run_due_tasks`].
     pub task_period: Option<Duration>,
 }
@@ -44,7 +46,7 @@ impl Default for Limits {
     fn default() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let task_period = Some(Duration::from_secs(1));
-        Self { slow_threads: (cores / 2).max(1), slow_wait_max_ms: 2_000, task_period }
+        Self { slow_threads: (cores / 2).max(1), slow_wait_max_ms: 2_000, on_slow_thread_start: || (), task_period }
     }
 }
 
@@ -119,7 +121,7 @@ impl Node {
         let directory = directory(identity, mode)?;
         let vault = Arc::new(open_vault(&*store, &*seal, &*rng, clock.now()).await?);
         let tracking_start = tracking_start(&*store, &vault).await?;
-        let slow = Arc::new(SlowPool::new(limits.slow_threads, limits.slow_wait_max_ms)?);
+        let slow = Arc::new(SlowPool::new(&limits)?);
         let keyring = Arc::new(Keyring::new(store, Arc::clone(&vault), Arc::clone(&rng)));
         let last_usage = Arc::new(LastUsage::default());
         let tasks = Arc::new(Tasks {

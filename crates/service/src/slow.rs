@@ -17,6 +17,8 @@ use strongroom_core::generated::KeySpec;
 use strongroom_crypto::cost::{Work, cost_us};
 use tokio::sync::oneshot;
 
+use crate::node::Limits;
+
 /// Why a job gave nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Refused {
@@ -51,16 +53,15 @@ struct Lane {
 }
 
 impl SlowPool {
-    /// `threads` workers for operations and one for key generation; nobody waits for them longer than about `wait_max_ms`. The
-    /// workers end when the pool is dropped.
+    /// `slow_threads` workers for operations and one for key generation; nobody waits for them longer than about
+    /// `slow_wait_max_ms`. The workers end when the pool is dropped.
     ///
     /// # Errors
     /// When the system gives no thread.
-    pub(crate) fn new(threads: usize, wait_max_ms: u32) -> std::io::Result<Self> {
-        let wait_max_us = u64::from(wait_max_ms) * 1000;
+    pub(crate) fn new(limits: &Limits) -> std::io::Result<Self> {
         Ok(Self {
-            operations: Lane::new("slow", threads, wait_max_us)?,
-            generation: Lane::new("keygen", 1, wait_max_us)?,
+            operations: Lane::new("slow", limits.slow_threads, limits)?,
+            generation: Lane::new("keygen", 1, limits)?,
         })
     }
 
@@ -114,14 +115,19 @@ impl SlowPool {
 }
 
 impl Lane {
-    fn new(name: &str, threads: usize, wait_max_us: u64) -> std::io::Result<Self> {
+    fn new(name: &str, threads: usize, limits: &Limits) -> std::io::Result<Self> {
         let (jobs, queue) = sync_channel::<Job>(JOBS_MAX);
         let queue = Arc::new(Mutex::new(queue));
         let pending_us = Arc::new(AtomicU64::new(0));
         for at in 0..threads {
             let (queue, pending_us) = (Arc::clone(&queue), Arc::clone(&pending_us));
-            thread::Builder::new().name(format!("{name}-{at}")).spawn(move || work_off(&queue, &pending_us))?;
+            let on_start = limits.on_slow_thread_start;
+            thread::Builder::new().name(format!("{name}-{at}")).spawn(move || {
+                on_start();
+                work_off(&queue, &pending_us);
+            })?;
         }
+        let wait_max_us = u64::from(limits.slow_wait_max_ms) * 1000;
         let wait_max_us = wait_max_us.saturating_mul(u64::try_from(threads).unwrap_or(1));
         Ok(Self { jobs, pending_us, wait_max_us })
     }
@@ -152,15 +158,20 @@ fn work_off(queue: &Mutex<Receiver<Job>>, pending_us: &AtomicU64) {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::AtomicBool;
+    use std::sync::atomic::{AtomicBool, AtomicUsize};
 
     use super::*;
 
     const SPEC: KeySpec = KeySpec::Rsa4096;
 
+    fn one_thread(wait_max_ms: u32) -> SlowPool {
+        let limits = Limits { slow_threads: 1, slow_wait_max_ms: wait_max_ms, ..Limits::default() };
+        SlowPool::new(&limits).unwrap()
+    }
+
     /// A pool whose only operations thread is busy until the sender is dropped.
     async fn busy_pool(wait_max_ms: u32) -> (SlowPool, std::sync::mpsc::Sender<()>) {
-        let pool = SlowPool::new(1, wait_max_ms).unwrap();
+        let pool = one_thread(wait_max_ms);
         let (release, wait) = std::sync::mpsc::channel::<()>();
         let (started, running) = oneshot::channel();
         let busy = move || {
@@ -206,7 +217,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_ends_its_own_job_alone() {
-        let pool = SlowPool::new(1, 1_000).unwrap();
+        let pool = one_thread(1_000);
         assert_eq!(pool.run(SPEC, Work::Private, || panic!("a bug")).await, Err::<(), _>(Refused::Panicked));
         assert_eq!(pool.run(SPEC, Work::Private, || 7).await, Ok(7));
     }
@@ -218,6 +229,19 @@ mod tests {
         drop(release);
         while pool.run_when_idle(SPEC, Work::Private, || ()).is_err() {
             tokio::task::yield_now().await;
+        }
+    }
+
+    #[test]
+    fn every_thread_begins_as_it_was_told() {
+        static BEGUN: AtomicUsize = AtomicUsize::new(0);
+        let begin = || {
+            BEGUN.fetch_add(1, Ordering::SeqCst);
+        };
+        let limits = Limits { slow_threads: 3, on_slow_thread_start: begin, ..Limits::default() };
+        let _pool = SlowPool::new(&limits).unwrap();
+        while BEGUN.load(Ordering::SeqCst) < 3 + 1 {
+            thread::yield_now();
         }
     }
 }

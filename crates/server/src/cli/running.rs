@@ -72,7 +72,10 @@ async fn run_until_stopped<L: FnOnce() -> Result<Foundation, Failure>>(plan: Pla
         rng: Arc::new(SystemRng),
         identity: plan.identity,
         mode: plan.mode,
-        limits: strongroom_service::Limits::default(),
+        limits: strongroom_service::Limits {
+            on_slow_thread_start: process::give_way,
+            ..strongroom_service::Limits::default()
+        },
     });
     let node = Arc::new(node.await.map_err(Failure::work)?);
     let stop = Stop::default();
