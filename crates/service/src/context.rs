@@ -14,8 +14,8 @@ use strongroom_authz::condition::keys::ConditionKey;
 use strongroom_authz::context::{Pairs, RequestContext, Value, encryption_context_values, values_in_any_case};
 use strongroom_authz::grants::ProposedGrant;
 use strongroom_core::generated::{
-    DataKeyPairSpec, EncryptionAlgorithmSpec, KeyAgreementAlgorithmSpec, KeySpec, KeyUsage, MacAlgorithmSpec,
-    MessageType, MultiRegionKeyType, OpName, Origin,
+    AlgorithmSpec, DataKeyPairSpec, EncryptionAlgorithmSpec, ExpirationModelType, KeyAgreementAlgorithmSpec, KeySpec,
+    KeyUsage, MacAlgorithmSpec, MessageType, MultiRegionKeyType, OpName, Origin, WrappingKeySpec,
 };
 use strongroom_core::grant::{GrantParty, GrantTerms};
 use strongroom_core::ids::{AccountId, AliasName, Region};
@@ -52,6 +52,12 @@ pub(crate) struct Asked<'a> {
     pub(crate) policy_name: Option<&'a str>,
     pub(crate) bypass_policy_lockout_safety_check: Option<bool>,
     pub(crate) pending_window_in_days: Option<i32>,
+    pub(crate) rotation_period_in_days: Option<u32>,
+    pub(crate) wrapping_algorithm: Option<AlgorithmSpec>,
+    pub(crate) wrapping_key_spec: Option<WrappingKeySpec>,
+    pub(crate) expiration_model: Option<ExpirationModelType>,
+    /// When imported material is to expire.
+    pub(crate) valid_to: Option<Timestamp>,
     /// Tags to be set.
     pub(crate) tags: &'a [Tag],
     /// Keys of tags to be removed.
@@ -239,6 +245,11 @@ impl Values<'_> {
                 asked.pending_window_in_days.map(|days| Value::Number(days.into()))
             }
             K::KmsSigningAlgorithm => asked.signing_algorithm.map(Value::Text),
+            K::KmsExpirationModel => asked.expiration_model.map(|model| Value::Text(model.as_str())),
+            K::KmsRotationPeriodInDays => asked.rotation_period_in_days.map(|days| Value::Number(days.into())),
+            K::KmsValidTo => asked.valid_to.map(Value::Date),
+            K::KmsWrappingAlgorithm => asked.wrapping_algorithm.map(|algorithm| Value::Text(algorithm.as_str())),
+            K::KmsWrappingKeySpec => asked.wrapping_key_spec.map(|spec| Value::Text(spec.as_str())),
 
             // Those with several values, and families.
             K::AwsRequestTag
@@ -262,18 +273,15 @@ impl Values<'_> {
             | K::AwsVpcSourceIp
             | K::KmsViaService => None,
 
+            // Last uses are not looked up while a policy is judged.
+            K::KmsTrailingDaysWithoutKeyUsage => None,
+
             // Parameters of operations that this service does not offer.
-            K::KmsExpirationModel
-            | K::KmsPrimaryRegion
+            K::KmsPrimaryRegion
             | K::KmsRecipientAttestationImageSha384
             | K::KmsRecipientAttestationNitroTpmPcr
             | K::KmsRecipientAttestationPcr
             | K::KmsReplicaRegion
-            | K::KmsRotationPeriodInDays
-            | K::KmsTrailingDaysWithoutKeyUsage
-            | K::KmsValidTo
-            | K::KmsWrappingAlgorithm
-            | K::KmsWrappingKeySpec
             | K::StsDurationSeconds
             | K::StsExternalId
             | K::StsRoleSessionName
@@ -449,6 +457,11 @@ mod tests {
             policy_name: Some("default"),
             bypass_policy_lockout_safety_check: Some(false),
             pending_window_in_days: Some(7),
+            rotation_period_in_days: Some(90),
+            wrapping_algorithm: Some(AlgorithmSpec::RsaAesKeyWrapSha256),
+            wrapping_key_spec: Some(WrappingKeySpec::Rsa4096),
+            expiration_model: Some(ExpirationModelType::KeyMaterialExpires),
+            valid_to: Some(Timestamp::from_millis(2_000)),
             tags: &tags,
             grant: Some(AskedGrant::New(terms, &proposed)),
             ..Asked::encryption(EncryptionAlgorithmSpec::SymmetricDefault, Some(&context))
@@ -476,21 +489,13 @@ mod tests {
         let name = key.facts().name;
         let behind = ["aws:CalledVia", "aws:SourceAccount", "aws:SourceArn", "kms:ViaService"];
         let network = ["aws:SourceVpc", "aws:VpcSourceIp"];
-        let not_offered = [
-            "kms:ExpirationModel",
-            "kms:PrimaryRegion",
-            "kms:RecipientAttestation:",
-            "kms:ReplicaRegion",
-            "kms:RotationPeriodInDays",
-            "kms:TrailingDaysWithoutKeyUsage",
-            "kms:ValidTo",
-            "kms:Wrapping",
-        ];
+        let not_offered = ["kms:PrimaryRegion", "kms:RecipientAttestation:", "kms:ReplicaRegion"];
         let is_one_of = |names: &[&str]| names.iter().any(|own| name.starts_with(own));
         match () {
             () if is_one_of(&behind) => Some("no service calls on behalf of another"),
             () if is_one_of(&network) => Some("there are no VPCs"),
             () if is_one_of(&not_offered) => Some("a parameter of an operation that is not offered"),
+            () if is_one_of(&["kms:TrailingDaysWithoutKeyUsage"]) => Some("last uses are not looked up while judging"),
             () if is_one_of(&["sts:", "iam:"]) => Some("another service's"),
             () => None,
         }
@@ -515,7 +520,7 @@ mod tests {
             assert_eq!(found, reason_for_absence(*key).is_none(), "{}", key.facts().name);
             with_value += usize::from(found);
         }
-        assert_eq!(with_value, 41);
+        assert_eq!(with_value, 46);
     }
 
     #[test]

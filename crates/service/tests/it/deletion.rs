@@ -20,7 +20,7 @@ fn alias(kms: &TestKms, name: &str, key: &TestKey) {
 
 /// Every record of `table`, as it is stored.
 fn records(kms: &TestKms, store: &dyn Store, table: Table) -> Vec<strongroom_store::Record> {
-    kms.runtime().block_on(store.scan(table, b"", None, 100)).unwrap()
+    kms.runtime().block_on(store.scan(table, b"", None, 1000)).unwrap()
 }
 
 #[test]
@@ -65,6 +65,42 @@ fn a_key_is_destroyed_at_its_date_with_all_that_it_had() {
     // Its names are free again.
     alias(&kms, "alias/a", &other);
     kms.with_key(&other, OpName::Encrypt, &smallest(OpName::Encrypt, "")).unwrap();
+}
+
+/// Grants go in as many batches as they need, with the index of who may retire them; other keys' grants stay.
+#[test]
+fn grants_go_with_their_key() {
+    const GRANTS: usize = 405;
+    let store = Arc::new(MemoryStore::new());
+    let kms = TestKms::over(store.clone());
+    let (key, other) = (symmetric(&kms), symmetric(&kms));
+    let retiring = "arn:aws:iam::111122223333:user/bob";
+    for (key, count) in [(&key, GRANTS), (&other, 2)] {
+        for at in 0..count {
+            let grantee = format!("arn:aws:iam::111122223333:user/u{at}");
+            let body = json!({"GranteePrincipal": grantee, "RetiringPrincipal": retiring, "Operations": ["Decrypt"]});
+            kms.with_key(key, OpName::CreateGrant, &body).unwrap();
+        }
+    }
+    kms.with_key(&key, OpName::ScheduleKeyDeletion, &json!({"PendingWindowInDays": 7})).unwrap();
+    kms.wait_days(7);
+    for table in [Table::Grants, Table::GrantsByRetiringPrincipal] {
+        assert_eq!(records(&kms, &*store, table).len(), 2, "{table}");
+    }
+    let left = kms.call(OpName::ListRetirableGrants, &json!({"RetiringPrincipal": retiring})).unwrap();
+    let left = left["Grants"].as_array().unwrap();
+    assert_eq!(left.iter().map(|grant| &grant["KeyId"]).collect::<Vec<_>>(), [&json!(other.arn); 2]);
+}
+
+/// From its date on a key cannot be saved, though nobody has destroyed it yet.
+#[test]
+fn a_key_whose_date_has_come_is_not_brought_back() {
+    let kms = TestKms::new();
+    let key = symmetric(&kms);
+    kms.with_key(&key, OpName::ScheduleKeyDeletion, &json!({"PendingWindowInDays": 7})).unwrap();
+    kms.clock.advance_millis(7 * 86_400_000);
+    let late = kms.with_key(&key, OpName::CancelKeyDeletion, &json!({}));
+    expect_code(&late, Some("NotFoundException"), "at its date");
 }
 
 /// Cancelled, a deletion leaves the schedule; scheduled again, it has another date.

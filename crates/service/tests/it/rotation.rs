@@ -116,6 +116,25 @@ fn another_period_begins_with_its_call() {
     }
 }
 
+/// A policy can bound the period, that of a call that names none too.
+#[test]
+fn policies_ask_for_the_period() {
+    let kms = TestKms::new();
+    let key = symmetric(&kms);
+    let statement = |effect: &str, action: &str| json!({"Effect": effect, "Principal": {"AWS": "*"}, "Action": action, "Resource": "*"});
+    let mut bound = statement("Deny", "kms:EnableKeyRotation");
+    bound["Condition"] = json!({"NumericGreaterThan": {"kms:RotationPeriodInDays": "180"}});
+    let policy = json!({"Version": "2012-10-17", "Statement": [statement("Allow", "kms:*"), bound]});
+    kms.with_key(&key, OpName::PutKeyPolicy, &json!({"Policy": policy.to_string()})).unwrap();
+    for (body, code) in [
+        (json!({"RotationPeriodInDays": 180}), None),
+        (json!({"RotationPeriodInDays": 181}), Some("AccessDeniedException")),
+        (json!({}), Some("AccessDeniedException")),
+    ] {
+        expect_code(&kms.with_key(&key, OpName::EnableKeyRotation, &body), code, &body.to_string());
+    }
+}
+
 #[test]
 fn rotations_on_demand_are_counted_and_keep_the_schedule() {
     let kms = TestKms::new();

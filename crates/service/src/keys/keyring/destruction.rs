@@ -1,4 +1,8 @@
-//! The end of a key: everything that the store has of it goes in one batch, then what memory has.
+//! The end of a key: everything that the store has of it goes, then what memory has.
+//!
+//! # Invariant
+//! What remains of a key at any moment is whole: grants go first, in as many batches as they need, then all the rest in one.
+//! Each batch holds only while the key stands as it was found, and no operation brings back a key whose date has come.
 
 use std::sync::Arc;
 
@@ -7,77 +11,71 @@ use strongroom_core::arn::{AliasArn, KeyArn};
 use strongroom_core::ids::AliasName;
 use strongroom_core::key::KeyRecord;
 use strongroom_core::world::Timestamp;
-use strongroom_store::{Batch, Error as StoreError, MAX_BATCH_RECORDS, Table, Version};
+use strongroom_store::{Batch, Error as StoreError, Expect, Table, Version};
 
-use super::grants::GRANTS_OF_A_KEY_MAX;
 use super::{CHANGE_TRIES, Keyring, alias_by_key_name, alias_name, key_name, parse_tail, place};
 use crate::error::OpError;
 
-/// More aliases than this are deleted in several batches, before the key: a batch has room for two records of each.
-const ALIASES_AT_ONCE: usize = (MAX_BATCH_RECORDS - 10) / 2;
-
-/// Grants that one batch deletes; each is two records.
-pub(super) const GRANTS_AT_ONCE: usize = ALIASES_AT_ONCE;
+/// Grants, or aliases, that one batch deletes: each has two records at most, and a batch has room for a thousand.
+const AT_ONCE: usize = 400;
 
 impl Keyring {
-    /// Destroys a key whose waiting period is over at `now`: record, tags, policy, materials, grants, aliases, last use and place
-    /// in the schedule. Says whether it did: another node may have been quicker, or somebody cancelled.
+    /// Destroys a key whose waiting period is over at `now`: record, tags, policy, materials, grants, aliases, last use and
+    /// place in the schedule. Says whether it did: another node may have been quicker.
     ///
     /// # Errors
     /// When the store fails.
     pub(crate) async fn destroy(&self, key: &Authorized<Arc<KeyRecord>>, now: Timestamp) -> Result<bool, OpError> {
         let arn = key.resource().arn;
-        let Some((record, aliases)) = self.destroy_stored(&arn, now).await? else { return Ok(false) };
-        self.vault.forget(&record);
-        // One gate at a time: an alias that is being read into memory at this moment is forgotten after that.
+        let gate = self.key_gate(&arn).await;
+        let mut aliases = Vec::new();
+        let record = self.destroy_stored(&arn, now, &mut aliases).await;
+        // Whatever became of it: the memory has to look again.
+        self.keys.remove(&arn);
+        drop(gate);
+        // An alias that is being read into memory at this moment is forgotten after that.
         for alias in aliases {
             let _gate = self.gate(&alias).await;
             self.aliases.remove(&alias);
         }
+        let Some(record) = record? else { return Ok(false) };
+        self.vault.forget(&record);
         Ok(true)
     }
 
+    /// Deletes what the store has, and notes the aliases that went. The key's gate is held.
     async fn destroy_stored(
         &self,
         arn: &KeyArn,
         now: Timestamp,
-    ) -> Result<Option<(Arc<KeyRecord>, Vec<AliasArn>)>, OpError> {
-        let _gate = self.key_gate(arn).await;
-        let mut destroyed_aliases = Vec::new();
-        for _ in 0..GRANTS_OF_A_KEY_MAX / GRANTS_AT_ONCE + CHANGE_TRIES {
-            let Some(kept) = self.load_key(arn).await? else { return Ok(None) };
-            if !kept.record.is_to_be_destroyed(now) {
+        gone: &mut Vec<AliasArn>,
+    ) -> Result<Option<KeyRecord>, OpError> {
+        let mut conflicts = 0;
+        while conflicts < CHANGE_TRIES {
+            let Some(stored) = self.store.get(Table::Keys, &key_name(arn)).await? else { return Ok(None) };
+            let (record, version) = (self.open_key(arn, &stored)?, stored.version);
+            if !record.is_to_be_destroyed(now) {
                 return Ok(None);
             }
-            if kept.grants.len() > 0 {
-                match self.store.commit(self.delete_some_grants(&kept)).await {
-                    Ok(()) | Err(StoreError::Conflict { .. }) => {}
-                    Err(failed) => {
-                        self.keys.remove(arn);
-                        return Err(failed.into());
-                    }
-                }
-                continue;
-            }
-            let (aliases, batch) = self.delete_aliases_of(arn).await?;
-            let is_last = aliases.len() < ALIASES_AT_ONCE;
+            let (batch, grants) = self.delete_grants_of(Batch::new(), arn, AT_ONCE).await?;
+            let (batch, aliases) = match grants {
+                0 => self.delete_aliases_of(batch, arn).await?,
+                _ => (batch, Vec::new()),
+            };
+            let is_last = grants == 0 && aliases.len() < AT_ONCE;
             let batch = match is_last {
-                true => self.delete_key_records(batch, &kept.record, kept.version).await?,
-                false => batch.check(Table::Keys, key_name(arn), strongroom_store::Expect::At(kept.version)),
+                true => self.delete_key_records(batch, &record, version).await?,
+                false => batch.check(Table::Keys, key_name(arn), Expect::At(version)),
             };
             match self.store.commit(batch).await {
                 Ok(()) => {
-                    destroyed_aliases.extend(aliases);
+                    gone.extend(aliases);
                     if is_last {
-                        self.keys.remove(arn);
-                        return Ok(Some((Arc::clone(&kept.record), destroyed_aliases)));
+                        return Ok(Some(record));
                     }
                 }
-                Err(StoreError::Conflict { .. }) => {}
-                Err(failed) => {
-                    self.keys.remove(arn);
-                    return Err(failed.into());
-                }
+                Err(StoreError::Conflict { .. }) => conflicts += 1,
+                Err(failed) => return Err(failed.into()),
             }
         }
         Err(OpError::Throttled)
@@ -93,10 +91,10 @@ impl Keyring {
         Ok(batch.delete(Table::Keys, name, version))
     }
 
-    async fn delete_aliases_of(&self, key: &KeyArn) -> Result<(Vec<AliasArn>, Batch), OpError> {
+    async fn delete_aliases_of(&self, mut batch: Batch, key: &KeyArn) -> Result<(Batch, Vec<AliasArn>), OpError> {
         let prefix = format!("{}{}/", place(key.account, key.region), key.key);
-        let (mut aliases, mut batch) = (Vec::new(), Batch::new());
-        for entry in self.store.scan(Table::AliasesByKey, prefix.as_bytes(), None, ALIASES_AT_ONCE).await? {
+        let mut aliases = Vec::new();
+        for entry in self.store.scan(Table::AliasesByKey, prefix.as_bytes(), None, AT_ONCE).await? {
             let alias = parse_tail::<AliasName>(&entry.key, prefix.len())?;
             let alias = AliasArn { account: key.account, region: key.region, alias };
             // An index entry without its alias is a change between the two reads; the batch will then conflict.
@@ -106,6 +104,6 @@ impl Keyring {
             batch = batch.delete(Table::AliasesByKey, alias_by_key_name(&alias, key.key), entry.version);
             aliases.push(alias);
         }
-        Ok((aliases, batch))
+        Ok((batch, aliases))
     }
 }

@@ -11,7 +11,6 @@ use strongroom_store::{Batch, Error as StoreError, Expect, Table, Version, encod
 
 use super::super::entry::KeyEntry;
 use super::super::grants::{KeptGrant, KeyGrants};
-use super::destruction::GRANTS_AT_ONCE;
 use super::{CHANGE_TRIES, Keyring, key_name, no_such_key, parse_tail, place};
 use crate::error::OpError;
 
@@ -170,6 +169,28 @@ impl Keyring {
         }
     }
 
+    /// Adds the deletion of the key's first grants, at most `max`, and says how many there were. The key's gate is held.
+    pub(super) async fn delete_grants_of(
+        &self,
+        mut batch: Batch,
+        key: &KeyArn,
+        max: usize,
+    ) -> Result<(Batch, usize), OpError> {
+        let place = grants_place(key);
+        let records = self.store.scan(Table::Grants, place.as_bytes(), None, max).await?;
+        let count = records.len();
+        for record in records {
+            let id: GrantId = parse_tail(&record.key, place.len())?;
+            let opened = self.open(Table::Grants, &record)?;
+            let grant = encode::grant_from_bytes(*key, id, opened.expose()).map_err(|_| OpError::BadRecord)?;
+            if let Some(name) = retiring_name(&grant) {
+                batch = batch.delete(Table::GrantsByRetiringPrincipal, name, Version::FIRST);
+            }
+            batch = batch.delete(Table::Grants, record.key, record.version);
+        }
+        Ok((batch, count))
+    }
+
     /// Reads the grants of a key. The key's gate is held.
     pub(super) async fn load_grants(&self, key: &KeyArn) -> Result<KeyGrants, OpError> {
         let place = grants_place(key);
@@ -189,19 +210,6 @@ impl Keyring {
                 return Ok(grants);
             }
         }
-    }
-
-    /// A batch that deletes as many grants of a key as fit into one, if the key is still the same.
-    pub(super) fn delete_some_grants(&self, entry: &KeyEntry) -> Batch {
-        let arn = entry.record.arn;
-        let batch = Batch::new().check(Table::Keys, key_name(&arn), Expect::At(entry.version));
-        entry.grants.iter_after(None).take(GRANTS_AT_ONCE).fold(batch, |batch, grant| {
-            let batch = batch.delete(Table::Grants, grant_name(&arn, grant.record.id), grant.version);
-            match retiring_name(&grant.record) {
-                Some(name) => batch.delete(Table::GrantsByRetiringPrincipal, name, Version::FIRST),
-                None => batch,
-            }
-        })
     }
 
     /// Replaces the grants in memory. The key's gate is held.

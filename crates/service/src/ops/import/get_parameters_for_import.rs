@@ -6,6 +6,7 @@ use strongroom_core::spec;
 use strongroom_crypto::cost::Work;
 use strongroom_wire::kms;
 
+use crate::context::Asked;
 use crate::error::OpError;
 use crate::frame::{Cx, Operation};
 use crate::keys::{Forms, check_external};
@@ -21,11 +22,13 @@ impl Operation for GetParametersForImport {
     type Output = kms::GetParametersForImportOutput;
 
     async fn run(cx: &Cx<'_>, input: Self::Input) -> Result<Self::Output, OpError> {
-        let key = cx.authorize_key(&input.key_id, Forms::KeyOnly, None).await?;
+        let (algorithm, wrapping_key) = (input.wrapping_algorithm, input.wrapping_key_spec);
+        let asked =
+            Asked { wrapping_algorithm: Some(algorithm), wrapping_key_spec: Some(wrapping_key), ..Asked::default() };
+        let key = cx.authorize_key_asking(&input.key_id, Forms::KeyOnly, None, &asked).await?;
         let record = key.resource();
         check_external(record)?;
         cx.check_state(record)?;
-        let (algorithm, wrapping_key) = (input.wrapping_algorithm, input.wrapping_key_spec);
         let wrapping_spec = key_spec(wrapping_key);
         if !spec::facts(wrapping_spec).offered.is_in(cx.region) || !goes_together(record.spec, algorithm, wrapping_key)
         {

@@ -10,6 +10,7 @@ use strongroom_crypto::cost::Work;
 use strongroom_vault::ImportRequest;
 use strongroom_wire::kms;
 
+use crate::context::Asked;
 use crate::error::OpError;
 use crate::frame::{Cx, Operation};
 use crate::keys::{Forms, KeyName, check_external};
@@ -33,7 +34,8 @@ impl Operation for ImportKeyMaterial {
         }
 
         // Authorize.
-        let key = cx.authorize_key(&input.key_id, Forms::KeyOnly, None).await?;
+        let asked = Asked { expiration_model: input.expiration_model, valid_to, ..Asked::default() };
+        let key = cx.authorize_key_asking(&input.key_id, Forms::KeyOnly, None, &asked).await?;
 
         // Validate what depends on the key.
         let record = key.resource();

@@ -7,7 +7,7 @@ use strongroom_wire::kms;
 
 use crate::error::OpError;
 use crate::frame::{Cx, Operation};
-use crate::keys::Forms;
+use crate::keys::{Forms, no_such_key};
 
 pub(crate) struct CancelKeyDeletion;
 
@@ -23,6 +23,10 @@ impl Operation for CancelKeyDeletion {
                 // The text is that of the operation here, not that of the state.
                 if state::admit(cx.op, record.state) != Admission::Admit {
                     return Err(OpError::NotPendingDeletion(record.arn));
+                }
+                // Its date has come: what is left of it is being destroyed.
+                if record.is_to_be_destroyed(cx.now) {
+                    return Err(no_such_key(&record.arn));
                 }
                 record.state = if record.lacks_material() { KeyState::PendingImport } else { KeyState::Disabled };
                 record.deletion_date = None;

@@ -31,12 +31,13 @@ impl Operation for CreateKey {
         let policy = input.policy.as_deref().map(read_policy).transpose()?;
 
         // Authorize: the key, and its tags.
+        let origin = input.origin.unwrap_or(Origin::AwsKms);
         let multi_region = input.multi_region.unwrap_or(false);
         let subject = Subject::NewKey(NewKey {
             account: cx.account,
             spec,
             usage,
-            origin: Origin::AwsKms,
+            origin,
             multi_region: multi_region.then_some(MultiRegionKeyType::Primary),
         });
         let insists = input.bypass_policy_lockout_safety_check;
@@ -57,7 +58,6 @@ impl Operation for CreateKey {
         if let Some(policy) = policy {
             cx.check_lockout(policy, &arn, subject, insists)?;
         }
-        let origin = input.origin.unwrap_or(Origin::AwsKms);
         let (state, materials) = match origin {
             Origin::External => (KeyState::PendingImport, Vec::new()),
             Origin::AwsKms | Origin::AwsCloudhsm | Origin::ExternalKeyStore => {

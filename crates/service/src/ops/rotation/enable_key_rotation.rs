@@ -6,6 +6,7 @@ use strongroom_core::key::AutomaticRotation;
 use strongroom_wire::kms;
 
 use super::check_made_here;
+use crate::context::Asked;
 use crate::error::OpError;
 use crate::frame::{Cx, Operation};
 use crate::keys::Forms;
@@ -25,7 +26,8 @@ impl Operation for EnableKeyRotation {
             Some(days) => u32::try_from(days).map_err(|_| OpError::invalid("RotationPeriodInDays is negative."))?,
             None => DEFAULT_PERIOD_DAYS,
         };
-        let key = cx.authorize_key(&input.key_id, Forms::KeyOnly, None).await?;
+        let asked = Asked { rotation_period_in_days: Some(period_days), ..Asked::default() };
+        let key = cx.authorize_key_asking(&input.key_id, Forms::KeyOnly, None, &asked).await?;
         cx.keyring()
             .change_key(&key, |record| {
                 cx.check_state(record)?;
