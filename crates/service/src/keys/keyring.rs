@@ -174,7 +174,14 @@ impl Keyring {
         for _ in 0..CHANGE_TRIES {
             let entry = self.gated_entry(&arn).await?;
             let mut record = KeyRecord::clone(&entry.record);
-            let outcome = change(&mut record)?;
+            let outcome = match change(&mut record) {
+                Ok(outcome) => outcome,
+                // A refusal must rest on what is stored: another node may have changed the key since it came into memory.
+                Err(refused) => match self.load_key(&arn).await? {
+                    Some(stored) if stored.version != entry.version => continue,
+                    Some(_) | None => return Err(refused),
+                },
+            };
             let batch = self.reschedule(Batch::new(), entry.record.scheduled, &mut record)?;
             if record == *entry.record {
                 return Ok(outcome);
