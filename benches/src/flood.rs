@@ -167,7 +167,7 @@ fn case(slow: Slow, rounds: Vec<Round>) -> Case {
 
 fn round(server: &Path, slow: Slow, pace: Pace, cores: Cores) -> Result<Round, Error> {
     let mut command = Command::new(server);
-    command.args(["dev", "--listen", "127.0.0.1:0"]);
+    command.args(["dev", "--listen", "127.0.0.1:0", "--admin", "off"]);
     let server = Server::start_on_both(&mut command, cores)?;
     let mut stream = Stream::connect(server.address, None)?;
     let key = call(&mut stream, &CALLER, "CreateKey", &json!({}))?;

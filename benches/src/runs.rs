@@ -97,7 +97,7 @@ pub(crate) fn measure(this: &Path, server: &Path, pace: Pace) -> Result<Figures,
         command
     };
     let mut dev = Command::new(server);
-    dev.args(["dev", "--listen", "127.0.0.1:0"]);
+    dev.args(["dev", "--listen", "127.0.0.1:0", "--admin", "off"]);
     let dev_caller = Caller { access_key_id: "test", secret: "test" };
     cases.extend(transport("HTTP", None, pace, cores, [null("bare"), null("framed"), dev], dev_caller)?);
 

@@ -47,6 +47,9 @@ class Server:
             self.kill()
             raise DidNotStart(self.process.returncode, self.stderr())
         self.endpoint = found.group()
+        admin = re.search(r"for admin on (http://127\.0\.0\.1:\d+)", self.ready_line)
+        #: The URL of the admin listener, when there is one.
+        self.admin = admin.group(1) if admin else None
 
     @property
     def port(self):
@@ -109,9 +112,10 @@ class Server:
         return line.decode().rstrip("\n")
 
 
-def dev(data=None, listen="127.0.0.1:0"):
+def dev(data=None, listen="127.0.0.1:0", admin="127.0.0.1:0"):
     """`strongroom dev`, in memory without `data`."""
-    return Server(["dev", "--listen", listen, *(["--data", data] if data else [])])
+    arguments = ["--listen", listen, "--admin", admin, *(["--data", data] if data else [])]
+    return Server(["dev", *arguments])
 
 
 PASSPHRASE = "correct horse battery staple"
@@ -160,6 +164,8 @@ class Installation:
             "[seal]",
             'key_file = "root.key"',
             'passphrase_env = "STRONGROOM_PASSPHRASE"',
+            "[admin]",
+            'listen = "127.0.0.1:0"',
         ]
         for account in dict.fromkeys(identity[0] for identity in IDENTITIES):
             lines += ["[[account]]", f'id = "{account}"']

@@ -9,6 +9,7 @@
 //! What a request means (`service`), where records lie (`store`), what opens the root key (`vault`): they are built here and
 //! handed over.
 
+pub mod admin;
 pub mod cli;
 pub mod config;
 pub mod net;

@@ -13,6 +13,7 @@ mod data_keys;
 mod error;
 mod frame;
 mod gate;
+mod health;
 mod identity;
 mod key_pairs;
 mod keys;

@@ -28,6 +28,15 @@ pub enum Mode {
     Serve,
 }
 
+impl std::fmt::Display for Mode {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Dev => "dev",
+            Self::Serve => "serve",
+        })
+    }
+}
+
 /// What a node may use.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {

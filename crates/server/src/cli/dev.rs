@@ -11,8 +11,9 @@ use strongroom_service::{AccessKeyConfig, AccountConfig, IdentityConfig, Mode};
 use strongroom_store::{MemoryStore, SqliteStore};
 use strongroom_vault::seal::{KeyFileSeal, MemorySeal};
 
-use super::running::{Foundation, Plan, run};
+use super::running::{AdminPlan, Foundation, Plan, run};
 use super::{Failure, paths};
+use crate::admin::client::DEV_ADDRESS;
 use crate::config::Limits;
 use crate::net::Settings;
 
@@ -31,9 +32,20 @@ pub(super) struct Dev {
     /// The loopback address to listen on; port 0 takes a free one, and the ready line tells which.
     #[arg(long, default_value = "127.0.0.1:4599", value_parser = loopback)]
     listen: SocketAddr,
+    /// The loopback address of the admin listener (health, metrics, `strongroom status`), or `off`. Without this option it is
+    /// 127.0.0.1:4600, or none when that is taken.
+    #[arg(long, value_name = "ADDR|off", value_parser = admin_choice)]
+    admin: Option<AdminChoice>,
     /// Keep keys in this directory (made when missing, with a key file root.key beside them).
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+}
+
+/// What `--admin` says.
+#[derive(Clone, Copy, Debug)]
+enum AdminChoice {
+    Off,
+    At(SocketAddr),
 }
 
 impl Dev {
@@ -41,6 +53,7 @@ impl Dev {
         run(Plan {
             mode: Mode::Dev,
             listen: self.listen,
+            admin: self.admin_plan(),
             settings: Settings { limits: Limits::default(), tls: None, dev: true },
             identity: identity(),
             ready: |address| {
@@ -54,6 +67,21 @@ impl Dev {
             },
         })
     }
+}
+
+impl Dev {
+    fn admin_plan(&self) -> Option<AdminPlan> {
+        let (listen, must) = match self.admin {
+            Some(AdminChoice::Off) => return None,
+            Some(AdminChoice::At(address)) => (address, true),
+            None => (DEV_ADDRESS.parse().expect("an address and a port"), false),
+        };
+        Some(AdminPlan { listen, must, data: None })
+    }
+}
+
+fn admin_choice(text: &str) -> Result<AdminChoice, String> {
+    if text == "off" { Ok(AdminChoice::Off) } else { loopback(text).map(AdminChoice::At) }
 }
 
 /// A development server answers whoever knows the word `test`: it must not be reachable from elsewhere.

@@ -1,10 +1,12 @@
-//! The command line: three commands, and what their exit codes mean.
+//! The command line: its commands, and what their exit codes mean.
 
 mod dev;
 mod init;
+mod output;
 mod paths;
 mod running;
 mod serve;
+mod status;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -43,6 +45,8 @@ enum Command {
     Dev(dev::Dev),
     Serve(serve::Serve),
     Init(init::Init),
+    Status(status::StatusCommand),
+    LogLevel(status::LogLevelCommand),
 }
 
 /// Why a command ended without success.
@@ -80,6 +84,8 @@ pub fn main() -> ExitCode {
         Command::Dev(dev) => dev.run(),
         Command::Serve(serve) => serve.run(),
         Command::Init(init) => init.run(),
+        Command::Status(status) => status.run(),
+        Command::LogLevel(level) => level.run(),
     };
     let (problem, code) = match outcome {
         Ok(()) => return ExitCode::SUCCESS,

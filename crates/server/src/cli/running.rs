@@ -1,6 +1,7 @@
 //! A server's life, the same for both modes: bind, lay the foundation, start, say so, serve, end.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{error, info, warn};
 
 use super::{Failure, say};
+use crate::admin::{self, Admin};
 use crate::net::{self, Settings, Stop, TlsIdentity};
 use crate::process;
 
@@ -27,12 +29,22 @@ const LAST_WAIT: Duration = Duration::from_millis(500);
 pub(super) struct Plan<L> {
     pub(super) mode: Mode,
     pub(super) listen: SocketAddr,
+    pub(super) admin: Option<AdminPlan>,
     pub(super) settings: Settings,
     pub(super) identity: IdentityConfig,
     /// The line that says that the server is ready.
     pub(super) ready: fn(SocketAddr) -> String,
     /// Opens store and seal, once the address is ours.
     pub(super) lay: L,
+}
+
+/// The admin listener that is wanted.
+pub(super) struct AdminPlan {
+    pub(super) listen: SocketAddr,
+    /// Whether the server does without it when the address is taken.
+    pub(super) must: bool,
+    /// Where its token is left.
+    pub(super) data: Option<PathBuf>,
 }
 
 /// What a node stands on.
@@ -62,6 +74,7 @@ async fn run_until_stopped<L: FnOnce() -> Result<Foundation, Failure>>(plan: Pla
     // The address first: a second server started by mistake ends before it touches a file.
     let listener = bind(plan.listen)?;
     let address = listener.local_addr().map_err(Failure::work)?;
+    let admin_listener = plan.admin.as_ref().map(bind_admin).transpose()?.flatten();
     let signals = Signals::listen()?;
     let foundation = (plan.lay)()?;
     let limits = plan.settings.limits.clone();
@@ -80,15 +93,46 @@ async fn run_until_stopped<L: FnOnce() -> Result<Foundation, Failure>>(plan: Pla
     let node = Arc::new(node.await.map_err(Failure::work)?);
     let stop = Stop::default();
     let obeying = tokio::spawn(signals.obey(stop.clone(), plan.settings.tls.clone()));
-    say(&(plan.ready)(address));
+    let mut ready = (plan.ready)(address);
+    // It answers until everything else has ended, so that one sees what a stop is waiting for.
+    let admin_stop = Stop::default();
+    let administering = match admin_listener {
+        None => None,
+        Some(listener) => {
+            ready = format!("{ready} and for admin on http://{}", listener.local_addr().map_err(Failure::work)?);
+            let data = plan.admin.as_ref().and_then(|admin| admin.data.as_deref());
+            let admin = Admin::new(Arc::clone(&node), plan.mode, stop.clone(), data);
+            let admin = admin.map_err(|error| Failure::work(format!("cannot leave the admin token: {error}")))?;
+            let settings = Settings { limits: admin::limits(&limits), tls: None, dev: plan.settings.dev };
+            Some(tokio::spawn(net::serve(listener, settings, Arc::new(admin), admin_stop.clone())))
+        }
+    };
+    say(&ready);
     if !net::serve(listener, plan.settings, Arc::clone(&node), stop).await {
         warn!(limits.shutdown_timeout_ms, "some calls took longer than the time to stop; they were cut off");
     }
     if tokio::time::timeout(limits.shutdown_timeout(), node.shut_down()).await.is_err() {
         warn!("the service did not end its background work in time");
     }
+    admin_stop.pull();
+    if let Some(administering) = administering {
+        // It gives its own connections a moment, and no more.
+        let _ = administering.await;
+    }
     obeying.abort();
     Ok(())
+}
+
+/// The admin listener's socket, or none when it may be missing and its address is taken.
+fn bind_admin(plan: &AdminPlan) -> Result<Option<TcpListener>, Failure> {
+    match bind(plan.listen) {
+        Ok(listener) => Ok(Some(listener)),
+        Err(failure) if plan.must => Err(failure),
+        Err(Failure::Work(problem) | Failure::Usage(problem)) => {
+            warn!("no admin listener: {problem}; choose another address with --admin, or --admin off");
+            Ok(None)
+        }
+    }
 }
 
 fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {

@@ -8,7 +8,7 @@ use strongroom_store::SqliteStore;
 use strongroom_vault::seal::KeyFileSeal;
 use tracing::warn;
 
-use super::running::{Foundation, Plan, run};
+use super::running::{AdminPlan, Foundation, Plan, run};
 use super::{Failure, paths};
 use crate::config::Config;
 use crate::net::{Settings, TlsIdentity};
@@ -25,6 +25,9 @@ const SAMPLE: &str = r#"The configuration file (TOML; relative paths are relativ
   [seal]                                 # the root key needs both: the file, and the passphrase
   key_file = "root.key"
   passphrase_env = "STRONGROOM_PASSPHRASE"   # or: passphrase_file = "FILE"
+
+  [admin]                                # optional: health, metrics, `strongroom status`; see docs/operations.md
+  listen = "127.0.0.1:8444"
 
   [[account]]
   id = "111122223333"
@@ -75,6 +78,7 @@ impl Serve {
         run(Plan {
             mode: Mode::Serve,
             listen: config.listen,
+            admin: config.admin.map(|admin| AdminPlan { listen: admin.listen, must: true, data: Some(data.clone()) }),
             settings: Settings { limits: config.limits, tls: Some(Arc::new(tls)), dev: false },
             identity: config.identity,
             ready: |address| format!("strongroom serve: listening on https://{address}"),

@@ -12,7 +12,7 @@ use toml::Spanned;
 use zeroize::Zeroizing;
 
 use super::secret::{SecretText, read_secret_file, warn_if_readable_by_others};
-use super::{Config, ConfigError, Limits, PassphraseSource, SealConfig, TlsConfig};
+use super::{AdminConfig, Config, ConfigError, Limits, PassphraseSource, SealConfig, TlsConfig};
 
 /// The file as it is written.
 #[derive(Debug, Deserialize)]
@@ -22,6 +22,8 @@ struct Text {
     data: PathBuf,
     tls: TlsText,
     seal: Spanned<SealText>,
+    #[serde(default)]
+    admin: Option<AdminText>,
     #[serde(default)]
     limits: Option<Spanned<Limits>>,
     #[serde(default, rename = "account")]
@@ -41,6 +43,12 @@ struct SealText {
     key_file: PathBuf,
     passphrase_env: Option<String>,
     passphrase_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AdminText {
+    listen: Spanned<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -80,7 +88,8 @@ impl Reader<'_> {
     fn config(&self) -> Result<Config, ConfigError> {
         let text: Text = toml::from_str(self.text).map_err(|error| self.not_toml(&error))?;
         let mut warnings = Vec::new();
-        let listen = self.socket_address(&text.listen)?;
+        let listen = self.socket_address(&text.listen, "listen", "8443")?;
+        let admin = text.admin.map(|admin| self.admin(&admin)).transpose()?;
         let limits = self.limits(text.limits)?;
         let seal = self.seal(text.seal)?;
         let tls = TlsConfig {
@@ -97,13 +106,18 @@ impl Reader<'_> {
             warnings.extend(warn_if_readable_by_others(self.path));
         }
         let identity = self.identity(text.accounts, &mut warnings)?;
-        Ok(Config { listen, data: self.beside(text.data), tls, seal, limits, identity, warnings })
+        Ok(Config { listen, data: self.beside(text.data), tls, seal, admin, limits, identity, warnings })
     }
 
-    fn socket_address(&self, listen: &Spanned<String>) -> Result<SocketAddr, ConfigError> {
+    fn socket_address(&self, listen: &Spanned<String>, field: &str, port: &str) -> Result<SocketAddr, ConfigError> {
         listen.get_ref().parse().map_err(|_| {
-            self.wrong(listen.span(), "listen", "an address and a port, such as \"127.0.0.1:8443\" or \"[::1]:8443\"")
+            let problem = format!("an address and a port, such as \"127.0.0.1:{port}\" or \"[::1]:{port}\"");
+            self.wrong(listen.span(), field, &problem)
         })
+    }
+
+    fn admin(&self, admin: &AdminText) -> Result<AdminConfig, ConfigError> {
+        Ok(AdminConfig { listen: self.socket_address(&admin.listen, "admin.listen", "8444")? })
     }
 
     fn limits(&self, limits: Option<Spanned<Limits>>) -> Result<Limits, ConfigError> {

@@ -16,6 +16,7 @@ use strongroom_service::IdentityConfig;
 
 pub use limits::Limits;
 pub use secret::PassphraseSource;
+pub(crate) use secret::read_secret_file;
 
 /// What `serve` and `init` need to know.
 #[derive(Debug)]
@@ -28,12 +29,21 @@ pub struct Config {
     pub tls: TlsConfig,
     /// What opens the root key.
     pub seal: SealConfig,
+    /// Where operators look in, if they may.
+    pub admin: Option<AdminConfig>,
     /// The limits.
     pub limits: Limits,
     /// Accounts and access keys; their secrets are in memory already.
     pub identity: IdentityConfig,
     /// What the operator should know, though it stops nothing.
     pub warnings: Vec<String>,
+}
+
+/// The admin listener.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AdminConfig {
+    /// Where it listens. From another machine health and metrics alone are to be had there.
+    pub listen: SocketAddr,
 }
 
 /// Where the TLS pair lies.

@@ -93,7 +93,7 @@ impl PassphraseSource {
 }
 
 /// The file's text without the line ends after it.
-pub(super) fn read_secret_file(path: &Path) -> io::Result<SecretBytes> {
+pub(crate) fn read_secret_file(path: &Path) -> io::Result<SecretBytes> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(1 + SECRET_FILE_MAX_BYTES as usize));
     File::open(path)?.take(1 + SECRET_FILE_MAX_BYTES).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > SECRET_FILE_MAX_BYTES {

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue};
@@ -49,9 +50,10 @@ pub(super) fn to_response(reply: Reply, dress: Dress) -> Response<ReplyBody> {
 pub(super) fn to_closing_bytes(reply: &Reply, dev: bool) -> Zeroizing<Vec<u8>> {
     let status = status_of(reply.status);
     let head = format!(
-        "HTTP/1.1 {} {}\r\ncontent-type: {}\r\nx-amzn-requestid: {}\r\n{}cache-control: no-cache, no-store, must-revalidate, private\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+        "HTTP/1.1 {} {}\r\ndate: {}\r\ncontent-type: {}\r\nx-amzn-requestid: {}\r\n{}cache-control: no-cache, no-store, must-revalidate, private\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
         status.as_str(),
         status.canonical_reason().unwrap_or_default(),
+        httpdate::fmt_http_date(SystemTime::now()),
         reply.content_type,
         reply.request_id,
         if dev { "x-strongroom-mode: dev\r\n" } else { "" },

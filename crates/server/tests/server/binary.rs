@@ -17,8 +17,9 @@ async fn dev_says_one_line_and_ends_on_a_signal() {
     for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP] {
         let program = Program::dev(None);
         let expect = format!(
-            "strongroom dev: listening on http://{} (account 000000000000, access key test, secret test)\n",
-            program.address
+            "strongroom dev: listening on http://{} (account 000000000000, access key test, secret test) and for admin on http://{}\n",
+            program.address,
+            program.admin.expect("was asked for")
         );
         assert_eq!(program.ready_line, expect);
         let mut raw = Raw::connect(program.address).await;
@@ -105,7 +106,10 @@ async fn init_makes_what_serve_needs() {
     assert_eq!(mode(&dir.path().join("key.pem")), 0o600);
 
     let program = Program::start(strongroom(["serve", "--config", &config]));
-    assert_eq!(program.ready_line, format!("strongroom serve: listening on https://{}\n", program.address));
+    let admin = program.admin.expect("is configured");
+    let expect =
+        format!("strongroom serve: listening on https://{} and for admin on http://{admin}\n", program.address);
+    assert_eq!(program.ready_line, expect);
     for name in ["localhost", "127.0.0.1", "::1"] {
         let mut raw = Raw::over(client(dir.path(), name, &program).await.expect("the certificate names it"));
         raw.send(post("/", "{}")).await;

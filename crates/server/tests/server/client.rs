@@ -37,6 +37,7 @@ impl RawReply {
         assert_eq!(self.header("content-type"), Some(JSON), "{self:?}");
         assert_eq!(self.header("content-length"), Some(self.body.len().to_string().as_str()), "{self:?}");
         assert_eq!(self.header("x-amzn-requestid").map(str::len), Some(36), "{self:?}");
+        assert!(self.header("date").is_some_and(|date| date.ends_with(" GMT")), "{self:?}");
     }
 }
 

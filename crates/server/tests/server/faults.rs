@@ -40,7 +40,7 @@ fn a_port_in_use() {
     let address = taken.local_addr().expect("is bound").to_string();
     let dir = tempfile::tempdir().expect("a directory");
     let data = dir.path().join("data");
-    let mut command = strongroom(["dev", "--listen", &address]);
+    let mut command = strongroom(["dev", "--listen", &address, "--admin", "off"]);
     command.arg("--data").arg(&data);
     check(command, 1, &format!("cannot listen on {address}: another program is listening there"));
     assert!(!data.exists(), "nothing was made");
@@ -183,7 +183,7 @@ fn serve(config: &str) -> Command {
 }
 
 fn dev_on(data: &Path) -> Command {
-    let mut command = strongroom(["dev", "--listen", "127.0.0.1:0"]);
+    let mut command = strongroom(["dev", "--listen", "127.0.0.1:0", "--admin", "off"]);
     command.arg("--data").arg(data);
     command
 }

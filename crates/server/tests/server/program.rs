@@ -65,6 +65,8 @@ pub(crate) struct Program {
     stderr: Option<ChildStderr>,
     pub(crate) ready_line: String,
     pub(crate) address: SocketAddr,
+    /// The admin listener, when there is one.
+    pub(crate) admin: Option<SocketAddr>,
 }
 
 impl Program {
@@ -83,18 +85,20 @@ impl Program {
         });
         let (line, stdout) = receive.recv_timeout(PATIENCE).expect("a line in time");
         let ready_line = line.expect("is text");
-        let address = ready_line.split("://").nth(1).and_then(|rest| rest.split_whitespace().next()?.parse().ok());
+        let mut addresses = ready_line.split("://").skip(1);
+        let mut next = || addresses.next().and_then(|rest| rest.split_whitespace().next()?.parse().ok());
+        let (address, admin) = (next(), next());
         let Some(address) = address else {
             let mut said = String::new();
             let _ = stderr.take().expect("is piped").read_to_string(&mut said);
             panic!("not ready: {ready_line:?}; it said: {said}");
         };
-        Self { child, stdout, stderr, ready_line, address }
+        Self { child, stdout, stderr, ready_line, address, admin }
     }
 
     /// `strongroom dev` on a free port.
     pub(crate) fn dev(data: Option<&Path>) -> Self {
-        let mut command = strongroom(["dev", "--listen", "127.0.0.1:0"]);
+        let mut command = strongroom(["dev", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]);
         if let Some(data) = data {
             command.arg("--data").arg(data);
         }
@@ -140,6 +144,8 @@ private_key = "key.pem"
 [seal]
 key_file = "root.key"
 passphrase_env = "{PASSPHRASE_ENV}"
+[admin]
+listen = "127.0.0.1:0"
 [limits]
 {limits}
 [[account]]

@@ -121,6 +121,14 @@ impl Keyring {
         }
     }
 
+    /// Reads a record that is always there.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub(crate) async fn probe_store(&self) -> Result<(), StoreError> {
+        self.store.scan(Table::Meta, b"", None, 1).await.map(drop)
+    }
+
     /// The key at `arn`, with what decides about it.
     ///
     /// # Errors

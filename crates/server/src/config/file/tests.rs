@@ -26,6 +26,8 @@ id = "AKIAI44QH8DHBEXAMPLE"
 secret_file = "root-secret"
 [[account]]
 id = "444455556666"
+[admin]
+listen = "127.0.0.1:8444"
 "#;
 
 fn read_text(text: &str) -> Result<Config, ConfigError> {
@@ -46,6 +48,7 @@ fn read_text(text: &str) -> Result<Config, ConfigError> {
 fn a_whole_file_is_read() {
     let config = read_text(WHOLE).expect("is taken");
     assert_eq!(config.listen.to_string(), "127.0.0.1:8443");
+    assert_eq!(config.admin.map(|admin| admin.listen.to_string()).as_deref(), Some("127.0.0.1:8444"));
     assert_eq!(config.data, Path::new("data"));
     assert_eq!(config.tls.certificate, Path::new("cert.pem"));
     assert_eq!(config.tls.private_key, Path::new("/etc/strongroom/key.pem"));
@@ -65,6 +68,7 @@ fn what_is_wrong_is_named_by_line_and_field() {
     check("data = \"data\"", "data = 5", ", line 3, data: expected");
     check("data = \"data\"\n", "", ": missing field `data`");
     check("body_bytes", "body_byte", ", line 11, body_byte: unknown field `body_byte`");
+    check("127.0.0.1:8444", "8444", "admin.listen: an address and a port");
     check("65536", "1", ", line 10, limits.body_bytes: must be at least 8192");
     check("65536", "\"1\"", ", line 11, body_bytes: expected usize");
     check("65536", "-1", ", line 11, body_bytes: expected usize");
