@@ -423,8 +423,12 @@ impl Service {
     fn start() -> Result<Self, Error> {
         let runtime = tokio::runtime::Builder::new_current_thread().build()?;
         let now = Timestamp::from_millis(1_790_000_000_000);
-        let access_key =
-            AccessKeyConfig { id: ACCESS_KEY_ID.to_owned(), secret: SecretBytes::copy_from(SECRET), user: None };
+        let access_key = AccessKeyConfig {
+            id: ACCESS_KEY_ID.to_owned(),
+            secret: SecretBytes::copy_from(SECRET),
+            user: None,
+            policies: None,
+        };
         let account = AccountConfig { id: ACCOUNT.parse()?, access_keys: vec![access_key] };
         let node = runtime.block_on(Node::start(Parts {
             store: Arc::new(MemoryStore::new()),

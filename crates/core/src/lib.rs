@@ -6,6 +6,7 @@
 pub mod arn;
 pub mod generated;
 pub mod grant;
+pub mod identity;
 pub mod ids;
 pub mod key;
 mod lifecycle;

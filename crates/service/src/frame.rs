@@ -29,7 +29,7 @@ use zeroize::Zeroizing;
 use crate::audit::Record;
 use crate::context::{Asked, Circumstances, Subject, Values};
 use crate::error::OpError;
-use crate::identity::policies;
+use crate::identity::Standing;
 use crate::keys::{Forms, KeptGrant, KeyEntry, KeyName, Keyring, POLICY_NAME, check_grant_tokens, no_such_key};
 use crate::node::Node;
 
@@ -51,6 +51,8 @@ pub(crate) struct Cx<'a> {
     pub(crate) node: &'a Node,
     pub(crate) op: OpName,
     pub(crate) caller: &'a Arc<Caller>,
+    /// What decides on the caller's side.
+    pub(crate) standing: &'a Standing,
     /// The caller's account.
     pub(crate) account: AccountId,
     /// The Region of the request.
@@ -66,6 +68,7 @@ pub(crate) struct Call<'a> {
     pub(crate) op: OpName,
     pub(crate) request_id: RequestId,
     pub(crate) caller: Arc<Caller>,
+    pub(crate) standing: Arc<Standing>,
     pub(crate) account: AccountId,
     pub(crate) region: Region,
     pub(crate) now: Timestamp,
@@ -112,8 +115,8 @@ fn close_record(node: &Node, call: &Call<'_>, error: Option<&OpError>) {
 
 impl<'a> Cx<'a> {
     fn new(node: &'a Node, call: &'a Call<'_>) -> Self {
-        let Call { op, ref caller, account, region, now, circumstances, .. } = *call;
-        Self { node, op, caller, account, region, now, circumstances, opened: Mutex::default() }
+        let Call { op, ref caller, ref standing, account, region, now, circumstances, .. } = *call;
+        Self { node, op, caller, standing, account, region, now, circumstances, opened: Mutex::default() }
     }
 
     pub(crate) fn keyring(&self) -> &Keyring {
@@ -276,17 +279,11 @@ impl<'a> Cx<'a> {
         resource: R,
     ) -> Result<Authorized<R>, OpError> {
         let values = self.values(asked, subject);
-        let policies = Policies { identity: policies::of_every_principal(), ..Policies::default() };
-        Ok(authorize(&self.request(action, &values), &policies, resource)?)
+        Ok(authorize(&self.request(action, &values), &self.standing.policies(None), resource)?)
     }
 
-    fn policies_with<'e>(&self, entry: &'e KeyEntry) -> Policies<'e> {
-        Policies {
-            resource: Some(entry.policies()),
-            identity: policies::of_every_principal(),
-            boundary: None,
-            session: &[],
-        }
+    fn policies_with<'e>(&'e self, entry: &'e KeyEntry) -> Policies<'e> {
+        self.standing.policies(Some(entry.policies()))
     }
 
     fn values<'v>(&'v self, asked: &'v Asked<'v>, subject: Subject<'v>) -> Values<'v> {

@@ -22,6 +22,7 @@ use zeroize::Zeroizing;
 use crate::context::Circumstances;
 use crate::error::OpError;
 use crate::frame::Call;
+use crate::identity::Standing;
 use crate::node::Node;
 use crate::ops;
 
@@ -120,14 +121,14 @@ impl Node {
     ) -> Result<Zeroizing<Vec<u8>>, Fault> {
         let op = target::resolve(request.method, request.path, request.headers)?;
         let now = self.clock.now();
-        let Signer { caller, account, region } = self.authenticate(request, now)?;
+        let Signer { caller, standing, account, region } = self.authenticate(request, now).await?;
         let circumstances = Circumstances {
             peer: request.peer,
             is_secure: request.tls.is_some(),
             user_agent: header(request, &http::header::USER_AGENT),
             referer: header(request, &http::header::REFERER),
         };
-        let call = Call { op, request_id, caller, account, region, now, circumstances, body: request.body };
+        let call = Call { op, request_id, caller, standing, account, region, now, circumstances, body: request.body };
         let outcome =
             if facts(op).read_only { ops::dispatch(self, &call).await } else { self.dispatch_to_the_end(&call).await };
         outcome.map_err(|error| Fault::from(&error))
@@ -139,7 +140,7 @@ impl Node {
         let node = Arc::clone(self);
         let body = Zeroizing::new(call.body.to_vec());
         let Call { op, request_id, ref caller, account, region, now, circumstances, .. } = *call;
-        let caller = Arc::clone(caller);
+        let (caller, standing) = (Arc::clone(caller), Arc::clone(&call.standing));
         let Circumstances { peer, is_secure, .. } = circumstances;
         let user_agent = circumstances.user_agent.map(str::to_owned);
         let referer = circumstances.referer.map(str::to_owned);
@@ -147,7 +148,7 @@ impl Node {
         let task = tokio::spawn(async move {
             let (user_agent, referer) = (user_agent.as_deref(), referer.as_deref());
             let circumstances = Circumstances { peer, is_secure, user_agent, referer };
-            let call = Call { op, request_id, caller, account, region, now, circumstances, body: &body };
+            let call = Call { op, request_id, caller, standing, account, region, now, circumstances, body: &body };
             let outcome = ops::dispatch(&node, &call).await;
             drop(under_way);
             outcome
@@ -156,12 +157,13 @@ impl Node {
     }
 
     /// Checks the signature and finds out who made it.
-    fn authenticate(&self, request: &Request<'_>, now: Timestamp) -> Result<Signer, Fault> {
+    async fn authenticate(&self, request: &Request<'_>, now: Timestamp) -> Result<Signer, Fault> {
         let head =
             RequestHead { method: request.method, path: request.path, query: request.query, headers: request.headers };
         let unverified = sigv4::parse(&head, now, &Policy::KMS)?;
         let region = unverified.region();
-        let key = self.directory.find(unverified.access_key_id()).ok_or(AuthError::UnknownAccessKey)?;
+        let found = self.directory.access_key(unverified.access_key_id()).await.map_err(|error| Fault::from(&error))?;
+        let key = found.ok_or(AuthError::UnknownAccessKey)?;
         // This service gives out no session tokens, so none is good.
         if unverified.session_token().is_some() && key.secret().is_some() {
             return Err(AuthError::InvalidSessionToken.into());
@@ -172,12 +174,13 @@ impl Node {
         }
         let caller = key.caller(region);
         let account = caller.account().ok_or(AuthError::UnknownAccessKey)?;
-        Ok(Signer { caller, account, region })
+        Ok(Signer { caller, standing: Arc::clone(key.standing()), account, region })
     }
 }
 
 struct Signer {
     caller: Arc<Caller>,
+    standing: Arc<Standing>,
     account: AccountId,
     region: Region,
 }

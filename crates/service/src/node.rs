@@ -13,7 +13,7 @@ use strongroom_vault::seal::{SealError, SealProvider};
 use strongroom_vault::{Genesis, RecordName, Vault};
 
 use crate::audit::Journal;
-use crate::identity::{Directory, IdentityConfig, IdentityError, SigningKeys, Strangers};
+use crate::identity::{Directory, DirectoryError, Foundation, IdentityConfig, IdentityError, SigningKeys, Strangers};
 use crate::key_pairs::KeyPairs;
 use crate::keys::{Keyring, LastUsage};
 use crate::slow::SlowPool;
@@ -92,9 +92,22 @@ pub enum StartError {
     /// Accounts or access keys contradict each other.
     #[error("accounts: {0}")]
     Identity(#[from] IdentityError),
+    /// An account or somebody in it cannot be read or made.
+    #[error("accounts: {0}")]
+    Directory(crate::error::OpError),
     /// The system gives no threads.
     #[error("threads: {0}")]
     Threads(#[from] std::io::Error),
+}
+
+impl From<DirectoryError> for StartError {
+    fn from(error: DirectoryError) -> Self {
+        match error {
+            DirectoryError::Config(error) => Self::Identity(error),
+            DirectoryError::Work(crate::error::OpError::Store(error)) => Self::Store(error),
+            DirectoryError::Work(error) => Self::Directory(error),
+        }
+    }
 }
 
 /// One running node.
@@ -127,9 +140,15 @@ impl Node {
     /// [`StartError`]; nothing was overwritten.
     pub async fn start(parts: Parts) -> Result<Self, StartError> {
         let Parts { store, seal, clock, rng, identity, mode, limits } = parts;
-        let directory = directory(identity, mode)?;
         let vault = Arc::new(open_vault(&*store, &*seal, &*rng, clock.now()).await?);
         let tracking_start = tracking_start(&*store, &vault).await?;
+        let foundation = Foundation {
+            store: Arc::clone(&store),
+            vault: Arc::clone(&vault),
+            rng: Arc::clone(&rng),
+            clock: Arc::clone(&clock),
+        };
+        let directory = Directory::start(foundation, identity, strangers(mode)).await?;
         let slow = Arc::new(SlowPool::new(&limits)?);
         let keyring = Arc::new(Keyring::new(store, Arc::clone(&vault), Arc::clone(&rng)));
         let last_usage = Arc::new(LastUsage::default());
@@ -183,12 +202,11 @@ impl std::fmt::Debug for Node {
     }
 }
 
-fn directory(identity: IdentityConfig, mode: Mode) -> Result<Directory, IdentityError> {
-    let strangers = match mode {
+fn strangers(mode: Mode) -> Strangers {
+    match mode {
         Mode::Serve => Strangers::Refused,
         Mode::Dev => Strangers::RootOf(DEV_ACCOUNT.parse().expect("twelve digits")),
-    };
-    Directory::new(identity, strangers)
+    }
 }
 
 /// Names of the records that exist before the storage key does: they are sealed by the seal and the root key instead.

@@ -8,6 +8,7 @@
 //! - What identifies a record (its key) is not repeated inside; the seal binds the two.
 
 mod grants;
+mod identity;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -20,6 +21,11 @@ use strongroom_core::key::{
 use strongroom_core::world::Timestamp;
 
 pub use grants::{grant_from_bytes, grant_to_bytes};
+pub use identity::{
+    access_key_from_bytes, access_key_to_bytes, account_from_bytes, account_to_bytes, group_from_bytes, group_to_bytes,
+    inline_policy_from_bytes, inline_policy_to_bytes, managed_policy_from_bytes, managed_policy_to_bytes,
+    oidc_provider_from_bytes, oidc_provider_to_bytes, role_from_bytes, role_to_bytes, user_from_bytes, user_to_bytes,
+};
 
 /// A stored record is not of a form that this release reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -32,7 +32,7 @@ macro_rules! tables {
 tables! {
     /// Facts about the store itself: sealed root key, storage key versions, who created it.
     Meta = 1, "meta";
-    /// Accounts.
+    /// Accounts. Whoever changes an identity of an account writes this record too, so its version counts the changes.
     Accounts = 2, "accounts";
     /// Wrapping keys of accounts, one record per account and version.
     AccountKeys = 3, "account_keys";
@@ -60,7 +60,7 @@ tables! {
     ImportTokens = 14, "import_tokens";
     /// Custom key stores.
     KeyStores = 15, "key_stores";
-    /// Access keys by id.
+    /// Access keys, by account and id.
     AccessKeys = 16, "access_keys";
     /// Users, by account and name.
     Users = 17, "users";
@@ -68,9 +68,9 @@ tables! {
     Groups = 18, "groups";
     /// Roles, by account and name.
     Roles = 19, "roles";
-    /// Managed and inline identity policies.
+    /// Managed policies by account and name, inline policies by account, unique id of their owner, and name.
     IdentityPolicies = 20, "identity_policies";
-    /// OIDC providers.
+    /// OIDC providers, by account and URL.
     IdentityProviders = 21, "identity_providers";
     /// Heads and checkpoints of audit chains.
     AuditAnchors = 22, "audit_anchors";

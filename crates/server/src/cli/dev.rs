@@ -101,8 +101,8 @@ fn loopback(text: &str) -> Result<SocketAddr, String> {
 
 fn identity() -> IdentityConfig {
     let id: AccountId = ACCOUNT.parse().expect("twelve digits");
-    let access_key =
-        AccessKeyConfig { id: ACCESS_KEY.to_owned(), secret: SecretBytes::copy_from(SECRET.as_bytes()), user: None };
+    let secret = SecretBytes::copy_from(SECRET.as_bytes());
+    let access_key = AccessKeyConfig { id: ACCESS_KEY.to_owned(), secret, user: None, policies: None };
     IdentityConfig { accounts: vec![AccountConfig { id, access_keys: vec![access_key] }] }
 }
 

@@ -36,6 +36,8 @@ const SAMPLE: &str = r#"The configuration file (TOML; relative paths are relativ
   id = "AKIAEXAMPLE"
   secret = "at least 16 characters"      # or: secret_file = "FILE"
   user = "alice"                         # without it, the access key is the account's root
+  policies = ["arn:aws:iam::aws:policy/AWSKeyManagementServicePowerUser"]   # attached at every start; without it, a user
+                                         # who is made anew is an administrator
 
   [limits]                               # all optional, the defaults are:
   connections = 4096

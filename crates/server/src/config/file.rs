@@ -66,6 +66,7 @@ struct AccessKeyText {
     secret: Option<SecretText>,
     secret_file: Option<PathBuf>,
     user: Option<Spanned<String>>,
+    policies: Option<Vec<String>>,
 }
 
 /// Reads the file and what it points to.
@@ -182,8 +183,11 @@ impl Reader<'_> {
             (Some(_), Some(_)) | (None, None) => return Err(wrong("secret", "needs one of secret and secret_file")),
         };
         self.check_secret(&secret).map_err(|problem| wrong("secret", problem))?;
+        if key.policies.is_some() && key.user.is_none() {
+            return Err(wrong("policies", "the root user has no policies; name a user"));
+        }
         let user = key.user.map(|user| self.user(user)).transpose()?;
-        Ok(AccessKeyConfig { id: key.id.into_inner(), secret, user })
+        Ok(AccessKeyConfig { id: key.id.into_inner(), secret, user, policies: key.policies })
     }
 
     /// Short secrets can be found by trying them against a recorded signature.

@@ -86,6 +86,7 @@ impl TestKms {
                     id: format!("AKIA{id}{suffix}"),
                     secret: SecretBytes::copy_from(b"a secret"),
                     user: user.map(Into::into),
+                    policies: None,
                 })
                 .into(),
         };

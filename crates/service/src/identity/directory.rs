@@ -1,0 +1,470 @@
+//! All accounts, found by access key and by id: in memory once they were named, whole.
+//!
+//! # Invariants
+//! - What is in memory is what was last committed: loads and changes of one account pass through the same gate, and the account
+//!   in memory is replaced before the gate opens. After a commit whose outcome is unknown it is forgotten, and read again.
+//! - Every change writes the account's own record, and expects the version that it was decided on. So of two nodes that change
+//!   one account at once only one succeeds, and the other decides anew.
+//! - A call whose account is in memory needs no store to find its caller and what decides about it.
+//! - Secrets of access keys leave this module as derived signing keys alone, or once to whoever made the access key.
+//!
+//! # How another node learns
+//! It compares the version of the account's record in the store with the one in memory; [`Directory::forget`] makes it read
+//! the account again.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
+use strongroom_core::identity::{AccessKeyOwner, AccountRecord};
+use strongroom_core::ids::AccountId;
+use strongroom_core::secret::SecretBytes;
+use strongroom_core::world::{Clock, Rng, Timestamp};
+use strongroom_store::{Batch, Error as StoreError, Expect, MAX_SCAN_RECORDS, Record, Store, Table, Version, encode};
+use strongroom_vault::{RecordName, Vault};
+use tokio::sync::{Mutex, MutexGuard};
+
+use super::account::{Account, Entity, Kept};
+use super::draft::{Draft, Step};
+use super::standing::Standing;
+use super::unique_ids::account_of_access_key;
+use super::{AccessKey, Strangers};
+use crate::error::OpError;
+
+/// What accounts in memory may weigh; see [`Weight`].
+const ACCOUNTS_WEIGHT_MAX: u64 = 4_096;
+/// Access keys and callers that are kept ready.
+const READY_MAX: usize = 16_384;
+const GATES: usize = 64;
+/// How often a change is tried again after another node changed the account.
+const CHANGE_TRIES: usize = 8;
+
+/// An account weighs one, and one more for every thousand of its records: at AWS's quotas twenty, so that the largest one
+/// still fits into the cache's smallest part.
+#[derive(Clone)]
+struct Weight;
+
+impl Weighter<AccountId, Arc<Account>> for Weight {
+    fn weight(&self, _: &AccountId, account: &Arc<Account>) -> u64 {
+        let records = account.users.len()
+            + account.groups.len()
+            + account.roles.len()
+            + account.managed.len()
+            + account.inline.len()
+            + account.providers.len()
+            + account.access_keys.len();
+        1 + records as u64 / 1_000
+    }
+}
+
+/// An access key of the configuration.
+#[derive(Debug)]
+pub(super) struct Configured {
+    pub(super) account: AccountId,
+    pub(super) secret: Arc<SecretBytes>,
+    pub(super) user: Option<String>,
+}
+
+/// Something prepared from one state of an account.
+#[derive(Debug)]
+struct Ready<T> {
+    serial: u64,
+    value: Arc<T>,
+}
+
+impl<T> Clone for Ready<T> {
+    fn clone(&self) -> Self {
+        Self { serial: self.serial, value: Arc::clone(&self.value) }
+    }
+}
+
+/// Why a change of an account was not made.
+pub(crate) trait ChangeError: From<OpError> {}
+
+impl<E: From<OpError>> ChangeError for E {}
+
+/// All accounts.
+pub(crate) struct Directory {
+    store: Arc<dyn Store>,
+    vault: Arc<Vault>,
+    rng: Arc<dyn Rng>,
+    clock: Arc<dyn Clock>,
+    strangers: Strangers,
+    /// Access keys of the configuration: never stored, always there.
+    configured: HashMap<String, Configured>,
+    accounts: Cache<AccountId, Arc<Account>, Weight>,
+    access_keys: Cache<Box<str>, Ready<AccessKey>>,
+    standings: Cache<Arc<str>, Ready<Standing>>,
+    gates: Box<[Mutex<()>]>,
+    hasher: RandomState,
+    serial: AtomicU64,
+}
+
+impl Directory {
+    pub(super) fn new(
+        store: Arc<dyn Store>,
+        vault: Arc<Vault>,
+        rng: Arc<dyn Rng>,
+        clock: Arc<dyn Clock>,
+        strangers: Strangers,
+        configured: HashMap<String, Configured>,
+    ) -> Self {
+        Self {
+            store,
+            vault,
+            rng,
+            clock,
+            strangers,
+            configured,
+            accounts: Cache::with_weighter(1_024, ACCOUNTS_WEIGHT_MAX, Weight),
+            access_keys: Cache::new(READY_MAX),
+            standings: Cache::new(READY_MAX),
+            gates: (0..GATES).map(|_| Mutex::new(())).collect(),
+            hasher: RandomState::new(),
+            serial: AtomicU64::new(1),
+        }
+    }
+
+    pub(crate) fn rng(&self) -> &dyn Rng {
+        &*self.rng
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// The access key with this id, when somebody may sign with it.
+    ///
+    /// # Errors
+    /// When the store fails or a record is damaged.
+    pub(crate) async fn access_key(&self, id: &str) -> Result<Option<Arc<AccessKey>>, OpError> {
+        let (account, named_account) = match self.configured.get(id) {
+            Some(configured) => (self.account(configured.account).await?, Some(configured.account)),
+            None => match account_of_access_key(id) {
+                Some(named) => (self.account(named).await?.filter(|account| account.version.is_some()), Some(named)),
+                None => (None, None),
+            },
+        };
+        let Some(account) = account else { return Ok(self.stranger(id)) };
+        debug_assert_eq!(Some(account.id), named_account);
+        if let Some(ready) = self.access_keys.get(id) {
+            if ready.serial == account.serial {
+                return Ok(Some(ready.value));
+            }
+            self.access_keys.remove(id);
+        }
+        let Some(key) = self.prepare(&account, id)? else { return Ok(None) };
+        let key = Arc::new(key);
+        self.access_keys.insert(id.into(), Ready { serial: account.serial, value: Arc::clone(&key) });
+        Ok(Some(key))
+    }
+
+    /// Who signs with an access key that nobody made.
+    fn stranger(&self, id: &str) -> Option<Arc<AccessKey>> {
+        match self.strangers {
+            Strangers::Refused => None,
+            Strangers::RootOf(default) => Some(Arc::new(AccessKey::stranger(id.parse().unwrap_or(default)))),
+        }
+    }
+
+    fn prepare(&self, account: &Arc<Account>, id: &str) -> Result<Option<AccessKey>, OpError> {
+        let (secret, user) = match self.configured.get(id) {
+            Some(Configured { secret, user: None, .. }) => (secret, None),
+            Some(Configured { secret, user: Some(name), .. }) => match account.user(name) {
+                Some(user) => (secret, Some(user)),
+                None => return Ok(None),
+            },
+            None => match account.access_keys.get(id) {
+                Some(key) if key.is_active => match &key.owner {
+                    AccessKeyOwner::Root => (&key.secret, None),
+                    AccessKeyOwner::User(user) => {
+                        (&key.secret, Some(account.user_by_id(user).ok_or(OpError::BadRecord)?))
+                    }
+                },
+                Some(_) | None => return Ok(None),
+            },
+        };
+        let standing = match user {
+            Some(user) => self.standing_of_user(account, &user.naming.id)?.ok_or(OpError::BadRecord)?,
+            None => Arc::default(),
+        };
+        Ok(Some(AccessKey::new(account.id, Arc::clone(secret), user.map(|user| &user.entity), standing)))
+    }
+
+    /// What decides on the side of the user with this unique id; `None` when there is none.
+    ///
+    /// # Errors
+    /// [`OpError::BadRecord`] when something is attached that is not there.
+    pub(crate) fn standing_of_user(&self, account: &Account, id: &Arc<str>) -> Result<Option<Arc<Standing>>, OpError> {
+        let Some(user) = account.user_by_id(id) else { return Ok(None) };
+        self.ready_standing(account, id, || Standing::of_user(account, user)).map(Some)
+    }
+
+    /// What decides on the side of the role with this unique id; `None` when there is none.
+    ///
+    /// # Errors
+    /// [`OpError::BadRecord`] when something is attached that is not there.
+    pub(crate) fn standing_of_role(&self, account: &Account, id: &Arc<str>) -> Result<Option<Arc<Standing>>, OpError> {
+        let Some(role) = account.role_by_id(id) else { return Ok(None) };
+        self.ready_standing(account, id, || Standing::of_role(account, &role.record)).map(Some)
+    }
+
+    fn ready_standing(
+        &self,
+        account: &Account,
+        id: &Arc<str>,
+        prepare: impl FnOnce() -> Result<Standing, encode::BadRecord>,
+    ) -> Result<Arc<Standing>, OpError> {
+        if let Some(ready) = self.standings.get(id).filter(|ready| ready.serial == account.serial) {
+            return Ok(ready.value);
+        }
+        let standing = Arc::new(prepare().map_err(|_| OpError::BadRecord)?);
+        self.standings.insert(Arc::clone(id), Ready { serial: account.serial, value: Arc::clone(&standing) });
+        Ok(standing)
+    }
+
+    /// The ids of the access keys that the configuration gives a user, or the root user.
+    pub(crate) fn configured_keys_of(&self, account: AccountId, user: Option<&str>) -> Vec<&str> {
+        let is_owner = |key: &Configured| match (&key.user, user) {
+            (None, None) => true,
+            (Some(own), Some(user)) => own.eq_ignore_ascii_case(user),
+            (None, Some(_)) | (Some(_), None) => false,
+        };
+        let own = self.configured.iter().filter(|(_, key)| key.account == account && is_owner(key));
+        let mut ids: Vec<&str> = own.map(|(id, _)| id.as_str()).collect();
+        ids.sort_unstable();
+        ids
+    }
+
+    /// The account; in `dev` every account is there.
+    ///
+    /// # Errors
+    /// When the store fails or a record is damaged.
+    pub(crate) async fn account(&self, id: AccountId) -> Result<Option<Arc<Account>>, OpError> {
+        if let Some(account) = self.accounts.get(&id) {
+            return Ok(Some(account));
+        }
+        let _gate = self.gate(id).await;
+        if let Some(account) = self.accounts.get(&id) {
+            return Ok(Some(account));
+        }
+        self.load(id).await
+    }
+
+    /// Every stored account, in order.
+    ///
+    /// # Errors
+    /// When the store fails or a record is damaged.
+    pub(crate) async fn all_accounts(&self) -> Result<Vec<(AccountId, AccountRecord)>, OpError> {
+        let mut accounts = Vec::new();
+        self.for_each_record(Table::Accounts, b"", |record| {
+            let opened = self.open(Table::Accounts, &record)?;
+            let id = std::str::from_utf8(&record.key).ok().and_then(|id| id.parse().ok()).ok_or(OpError::BadRecord)?;
+            accounts.push((id, encode::account_from_bytes(opened.expose()).map_err(|_| OpError::BadRecord)?));
+            Ok(())
+        })
+        .await?;
+        Ok(accounts)
+    }
+
+    /// Drops the account from memory: it is read again when it is next named.
+    pub(crate) fn forget(&self, id: AccountId) {
+        self.accounts.remove(&id);
+    }
+
+    /// Stores a new account with nobody but its root user; `false` when it is there already.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub(crate) async fn create_account(&self, id: AccountId, record: AccountRecord) -> Result<bool, OpError> {
+        let _gate = self.gate(id).await;
+        let batch = self.put_account(Batch::new(), id, &record, Expect::Absent)?;
+        let outcome = self.store.commit(batch).await;
+        self.forget(id);
+        match outcome {
+            Ok(()) => Ok(true),
+            Err(StoreError::Conflict { .. }) => Ok(false),
+            Err(failed) => Err(failed.into()),
+        }
+    }
+
+    /// Changes an account. `change` sees it as it is now and may refuse; it can be called again when another node was
+    /// quicker, so it has no effects but those on its draft. What it wrote is durable, all of it or nothing, when this returns.
+    ///
+    /// # Errors
+    /// What `change` returns, and failures of the store.
+    pub(crate) async fn change<T, E: ChangeError>(
+        &self,
+        id: AccountId,
+        mut change: impl FnMut(&mut Draft) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let _gate = self.gate(id).await;
+        for _ in 0..CHANGE_TRIES {
+            let kept = self.accounts.get(&id);
+            let account = match kept {
+                Some(account) => account,
+                None => self.load(id).await?.ok_or(OpError::BadRecord)?,
+            };
+            let mut draft = Draft::of(&account);
+            let outcome = match change(&mut draft) {
+                Ok(outcome) => outcome,
+                // A refusal must rest on what is stored: another node may have changed the account since it came into memory.
+                Err(refused) => {
+                    if self.stored_version(id).await? == account.version {
+                        return Err(refused);
+                    }
+                    self.forget(id);
+                    continue;
+                }
+            };
+            if draft.is_unchanged() {
+                return Ok(outcome);
+            }
+            let (changed, batch, access_keys) = self.finish(draft, account.version)?;
+            match self.store.commit(batch).await {
+                Ok(()) => {
+                    self.accounts.insert(id, Arc::new(changed));
+                    access_keys.iter().for_each(|key| drop(self.access_keys.remove(&**key)));
+                    return Ok(outcome);
+                }
+                Err(StoreError::Conflict { .. }) => self.forget(id),
+                Err(failed) => {
+                    self.forget(id);
+                    return Err(OpError::from(failed).into());
+                }
+            }
+        }
+        Err(OpError::Throttled.into())
+    }
+
+    /// The account after the change, the batch that makes it so, and the access keys that it touches.
+    fn finish(&self, draft: Draft, version: Option<Version>) -> Result<(Account, Batch, Vec<Arc<str>>), OpError> {
+        let (mut account, steps) = draft.finish();
+        let expect = version.map_or(Expect::Absent, Expect::At);
+        let mut batch = self.put_account(Batch::new(), account.id, &account.record, expect)?;
+        let mut access_keys = Vec::new();
+        for Step { table, key, kind, expect, plain } in steps {
+            if table == Table::AccessKeys {
+                access_keys.push(Arc::clone(&key));
+            }
+            let name = format!("{}/{kind}{key}", account.id).into_bytes();
+            batch = match (plain, expect) {
+                (Some(plain), expect) => self.put(batch, table, &name, expect, plain.expose())?,
+                (None, Expect::At(version)) => batch.delete(table, name, version),
+                (None, Expect::Absent) => batch,
+            };
+        }
+        account.version = Some(expect.next_version());
+        account.serial = self.next_serial();
+        Ok((account, batch, access_keys))
+    }
+
+    /// Reads the account into memory. Its gate is held.
+    async fn load(&self, id: AccountId) -> Result<Option<Arc<Account>>, OpError> {
+        let stored = self.store.get(Table::Accounts, id.as_str().as_bytes()).await?;
+        let mut account = match (stored, self.strangers) {
+            (Some(stored), _) => {
+                let opened = self.open(Table::Accounts, &stored)?;
+                let record = encode::account_from_bytes(opened.expose()).map_err(|_| OpError::BadRecord)?;
+                Account { version: Some(stored.version), ..Account::empty(id, record) }
+            }
+            (None, Strangers::Refused) => return Ok(None),
+            (None, Strangers::RootOf(_)) => {
+                Account::empty(id, AccountRecord { created: self.now(), name: String::new(), alias: None })
+            }
+        };
+        if account.version.is_some() {
+            self.load_kin::<strongroom_core::identity::UserRecord>(&mut account).await?;
+            self.load_kin::<strongroom_core::identity::GroupRecord>(&mut account).await?;
+            self.load_kin::<super::account::Role>(&mut account).await?;
+            self.load_kin::<super::account::ManagedPolicy>(&mut account).await?;
+            self.load_kin::<super::account::InlinePolicy>(&mut account).await?;
+            self.load_kin::<strongroom_core::identity::OidcProviderRecord>(&mut account).await?;
+            self.load_kin::<strongroom_core::identity::AccessKeyRecord>(&mut account).await?;
+            // Another node may have changed the account between two of these reads.
+            if self.stored_version(id).await? != account.version {
+                return Err(OpError::Throttled);
+            }
+        }
+        account.serial = self.next_serial();
+        let account = Arc::new(account);
+        self.accounts.insert(id, Arc::clone(&account));
+        Ok(Some(account))
+    }
+
+    async fn load_kin<E: Entity>(&self, account: &mut Account) -> Result<(), OpError> {
+        let prefix = format!("{}/{}", account.id, E::KIND);
+        self.for_each_record(E::TABLE, prefix.as_bytes(), |record| {
+            let opened = self.open(E::TABLE, &record)?;
+            let key: Arc<str> = record
+                .key
+                .get(prefix.len()..)
+                .and_then(|key| std::str::from_utf8(key).ok())
+                .ok_or(OpError::BadRecord)?
+                .into();
+            let entity = E::from_bytes(&key, opened.expose()).map_err(|_| OpError::BadRecord)?;
+            if let Some(naming) = entity.naming() {
+                account.by_id.insert(Arc::clone(&naming.id), Arc::clone(&key));
+            }
+            E::kin_mut(account).insert(key, Arc::new(Kept { entity, version: record.version }));
+            Ok(())
+        })
+        .await
+    }
+
+    async fn for_each_record(
+        &self,
+        table: Table,
+        prefix: &[u8],
+        mut each: impl FnMut(Record) -> Result<(), OpError>,
+    ) -> Result<(), OpError> {
+        let mut after: Option<Vec<u8>> = None;
+        loop {
+            let records = self.store.scan(table, prefix, after.as_deref(), MAX_SCAN_RECORDS).await?;
+            let is_last = records.len() < MAX_SCAN_RECORDS;
+            after = records.last().map(|record| record.key.clone());
+            for record in records {
+                each(record)?;
+            }
+            if is_last {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn stored_version(&self, id: AccountId) -> Result<Option<Version>, OpError> {
+        Ok(self.store.get(Table::Accounts, id.as_str().as_bytes()).await?.map(|record| record.version))
+    }
+
+    fn put_account(
+        &self,
+        batch: Batch,
+        id: AccountId,
+        record: &AccountRecord,
+        expect: Expect,
+    ) -> Result<Batch, OpError> {
+        self.put(batch, Table::Accounts, id.as_str().as_bytes(), expect, &encode::account_to_bytes(record))
+    }
+
+    fn put(&self, batch: Batch, table: Table, key: &[u8], expect: Expect, plain: &[u8]) -> Result<Batch, OpError> {
+        let name = RecordName { table: table.code(), key, version: expect.next_version().0 };
+        Ok(batch.put(table, key, expect, self.vault.seal_record(name, plain, &*self.rng)?))
+    }
+
+    fn open(&self, table: Table, record: &Record) -> Result<SecretBytes, OpError> {
+        let name = RecordName { table: table.code(), key: &record.key, version: record.version.0 };
+        Ok(self.vault.open_record(name, &record.value)?)
+    }
+
+    fn next_serial(&self) -> u64 {
+        self.serial.fetch_add(1, Ordering::Relaxed)
+    }
+
+    async fn gate(&self, id: AccountId) -> MutexGuard<'_, ()> {
+        let at = usize::try_from(self.hasher.hash_one(id) % GATES as u64).expect("below 64");
+        self.gates[at].lock().await
+    }
+}
