@@ -20,6 +20,7 @@ use std::borrow::Cow;
 use zeroize::Zeroizing;
 
 pub(crate) use reader::{Reader, Text, TextEntry};
+pub(crate) use writer::Length;
 pub use writer::{Object, Sink};
 
 use crate::kms::{ErrorCode, Fault, Violations};

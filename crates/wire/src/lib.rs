@@ -3,7 +3,8 @@
 //! - [`target`]: which operation a request names;
 //! - [`sigv4`]: who signed it;
 //! - [`json`]: what its body says, and the body of the reply;
-//! - [`kms`]: the shapes, constraints, errors and facts of the API.
+//! - [`kms`]: the shapes, constraints, errors and facts of the KMS API;
+//! - [`query`]: the same for IAM and STS, with the forms and the XML that they speak.
 //!
 //! # Invariants
 //! - No function does I/O, reads a clock or panics on input; each can be fuzzed alone.
@@ -14,6 +15,7 @@
 
 pub mod json;
 pub mod kms;
+pub mod query;
 pub mod sigv4;
 pub mod target;
 pub mod time;

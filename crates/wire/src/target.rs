@@ -1,7 +1,7 @@
 //! Which operation a request is for: its method, path, content type and `X-Amz-Target`.
 //!
 //! # Not here
-//! The query protocol of STS and IAM. The text of a refusal's reply: `kms` encodes it.
+//! The protocol of IAM and STS: `query`. The text of a refusal's reply: `kms` encodes it.
 
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName};

@@ -27,36 +27,14 @@ use crate::kms::{{Items, Presence::{{Optional, Required}}, Violations}};
 
 fn decode(model: &Model, structure: &Structure) -> String {
     let members = &structure.members;
-    let fields: Vec<String> = members.iter().map(|member| names::snake(&member.name)).collect();
-    for local in ["reader", "first", "member", "violations"] {
-        assert!(!fields.iter().any(|field| field == local), "{}: {local} is a name of the decoder", structure.name);
-    }
+    let fields = fields(structure, &["reader", "first", "member", "violations"]);
     let declared: String = fields.iter().map(|field| format!("let mut {field} = None;\n")).collect();
     let reads: String = members
         .iter()
         .zip(&fields)
         .map(|(member, field)| format!("{:?} => {field} = reader.{}()?,\n", member.name, read(&member.kind)))
         .collect();
-    let checks: String = members
-        .iter()
-        .zip(&fields)
-        .map(|(member, field)| format!("let {field} = violations.{};\n", check(model, structure, member, field)))
-        .collect();
-    let required: Vec<&String> =
-        members.iter().zip(&fields).filter(|(member, _)| member.required).map(|(_, field)| field).collect();
-    let built = format!("Self {{ {} }}", fields.join(", "));
-    let end = if required.is_empty() {
-        format!("Ok(if violations.is_empty() {{ Ok({built}) }} else {{ Err(violations) }})")
-    } else {
-        let some: String = required.iter().map(|field| format!(", Some({field})")).collect();
-        let values: String = required.iter().map(|field| format!(", {field}")).collect();
-        format!(
-            "Ok(match (violations.is_empty(){values}) {{
-                (true{some}) => Ok({built}),
-                _ => Err(violations),
-            }})"
-        )
-    };
+    let end = checked(model, structure, &fields);
     format!(
         "
 impl Decode for {} {{
@@ -69,14 +47,46 @@ impl Decode for {} {{
                 _ => reader.skip()?,
             }}
         }}
-        let mut violations = Violations::default();
-        {checks}
         {end}
     }}
 }}
 ",
         structure.name
     )
+}
+
+/// The fields of a structure, none of which is called as a local of its decoder.
+pub(super) fn fields(structure: &Structure, locals: &[&str]) -> Vec<String> {
+    let fields: Vec<String> = structure.members.iter().map(|member| names::snake(&member.name)).collect();
+    let taken = locals.iter().find(|local| fields.iter().any(|field| field == **local));
+    assert!(taken.is_none(), "{}: {taken:?} is a name of the decoder", structure.name);
+    fields
+}
+
+/// How a decoder ends: every member that was read is held against its shape, then the structure is built.
+pub(super) fn checked(model: &Model, structure: &Structure, fields: &[String]) -> String {
+    let members = &structure.members;
+    let built = format!("Self {{ {} }}", fields.join(", "));
+    let checks: String = members
+        .iter()
+        .zip(fields)
+        .map(|(member, field)| format!("let {field} = violations.{};\n", check(model, structure, member, field)))
+        .collect();
+    let required: Vec<&String> =
+        members.iter().zip(fields).filter(|(member, _)| member.required).map(|(_, field)| field).collect();
+    let end = if required.is_empty() {
+        format!("Ok(if violations.is_empty() {{ Ok({built}) }} else {{ Err(violations) }})")
+    } else {
+        let some: String = required.iter().map(|field| format!(", Some({field})")).collect();
+        let values: String = required.iter().map(|field| format!(", {field}")).collect();
+        format!(
+            "Ok(match (violations.is_empty(){values}) {{
+                (true{some}) => Ok({built}),
+                _ => Err(violations),
+            }})"
+        )
+    };
+    format!("let mut violations = Violations::default();\n{checks}{end}")
 }
 
 /// The reader's verb for a kind.
@@ -90,6 +100,7 @@ fn read(kind: &Kind) -> &'static str {
         Kind::Boolean => "boolean",
         Kind::Timestamp => "timestamp",
         Kind::Map => "text_map",
+        Kind::Counts(_) => panic!("counts in a request"),
         Kind::Structure(_) => "structure",
         Kind::List(item) if matches!(**item, Kind::Structure(_)) => "structures",
         Kind::List(item) => {
@@ -107,6 +118,7 @@ fn check(model: &Model, structure: &Structure, member: &Member, field: &str) -> 
     match &member.kind {
         Kind::Boolean | Kind::Timestamp => format!("plain({path:?}, {presence}, {field})"),
         Kind::Map => format!("text_map({path:?}, {presence}, {field})"),
+        Kind::Counts(_) => panic!("counts in a request"),
         Kind::Structure(_) => format!("structure({path:?}, {presence}, {field})"),
         Kind::Text => format!("text({path:?}, {presence}, &{shape}, {field})"),
         Kind::SecretText => format!("secret_text({path:?}, {presence}, &{shape}, {field})"),
@@ -121,8 +133,10 @@ fn check(model: &Model, structure: &Structure, member: &Member, field: &str) -> 
             let limits = format!("Items::of(&{shape})");
             let item_shape = names::constant(&list.member.shape);
             if matches!(**item, Kind::Structure(_)) {
-                assert!(list.min.is_none() && list.max.is_none(), "{}: a limited list of structures", member.shape);
-                return format!("structures({path:?}, {presence}, {field})");
+                return match (list.min, list.max) {
+                    (None, None) => format!("structures({path:?}, {presence}, {field})"),
+                    _ => format!("limited_structures({path:?}, {presence}, {limits}, {field})"),
+                };
             }
             let verb = if matches!(**item, Kind::Enum(_)) { "choices" } else { "texts" };
             format!("{verb}({path:?}, {presence}, {limits}, &{item_shape}, {field})")
@@ -204,6 +218,7 @@ fn written(member: &Member) -> String {
         Kind::Map => format!("text_map({name:?}, {})", given(".as_ref()", "&_")),
         Kind::Structure(_) => format!("structure({name:?}, {})", given(".as_ref()", "&_")),
         Kind::List(item) => written_list(name, &given(".as_ref()", "&_"), item),
+        Kind::Counts(_) => panic!("{name}: counts in JSON"),
         Kind::SecretBlob | Kind::Admitted(..) => panic!("{name}: a kind of requests in a reply"),
     }
 }

@@ -3,15 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
+use super::Imports;
 use super::model::{List, Model, Shape, Text};
 use super::names;
-use super::overlay::Overlay;
+use super::overlay::Notes;
 use super::patterns;
 use super::types::{Kind, Member, Structure, Structures};
 
 /// The text of the file, not yet formatted.
-pub(crate) fn write(model: &Model, overlay: &Overlay, structures: &Structures) -> String {
-    let mut tables = Tables { model, overlay, statics: BTreeMap::new() };
+pub(crate) fn write(model: &Model, notes: &Notes, structures: &Structures, imports: Imports) -> String {
+    let mut tables = Tables { model, notes, statics: BTreeMap::new() };
     let mut out = String::new();
     for structure in structures.iter().filter(|structure| structure.in_requests) {
         let members: String = structure.members.iter().map(|member| tables.member(structure, member)).collect();
@@ -25,31 +26,26 @@ pub(crate) fn write(model: &Model, overlay: &Overlay, structures: &Structures) -
         .expect("a String takes everything");
     }
     let statics: String = tables.statics.into_values().collect();
+    let imports = super::imports(imports, &(statics.clone() + &out));
     format!(
         "//! What members of requests must satisfy.
 //!
 {}
 
-use std::sync::LazyLock;
-
-use strongroom_core::generated::*;
-
-use crate::kms::constraint::{{
-    BlobShape, ChoiceShape, IntegerShape, ListShape, Matcher, Member, Pattern, Shape, Structure, TextShape, whole,
-}};
+{imports}
 
 /// Every pattern, for the test that compares the matchers with an automaton.
 pub static PATTERNS: &[&Pattern] = &[{patterns}];
 {statics}{out}",
         model.provenance(),
         patterns =
-            pattern_names(model, overlay, structures).into_iter().map(|name| format!("&{name},")).collect::<String>()
+            pattern_names(model, notes, structures).into_iter().map(|name| format!("&{name},")).collect::<String>()
     )
 }
 
 struct Tables<'a> {
     model: &'a Model,
-    overlay: &'a Overlay,
+    notes: &'a Notes,
     /// Constant → its definition.
     statics: BTreeMap<String, String>,
 }
@@ -77,7 +73,11 @@ impl Tables<'_> {
                 let body = format!("min_bytes: {min}, max_bytes: {max}, sensitive: {}", blob.sensitive);
                 self.define(constant, "Blob", &body)
             }
-            Shape::Integer { min, max } => self.define(constant, "Integer", &format!("min: {min}, max: {max}")),
+            Shape::Integer(range) => {
+                let bound = |bound: Option<i32>, open: &str| bound.map_or(open.into(), |bound| bound.to_string());
+                let (min, max) = (bound(range.min, "i32::MIN"), bound(range.max, "i32::MAX"));
+                self.define(constant, "Integer", &format!("min: {min}, max: {max}"))
+            }
             Shape::List(list) => self.list(constant, list, kind),
             Shape::String(text) => self.string(constant, shape, text, kind),
         }
@@ -93,14 +93,14 @@ impl Tables<'_> {
     fn string(&mut self, constant: &str, shape: &str, text: &Text, kind: &Kind) -> String {
         let Some(values) = text.values.as_deref() else { return self.text(constant, shape, text) };
         let admitted = if let Kind::Admitted(_, admitted) = kind { admitted.as_slice() } else { &[] };
-        let name = self.overlay.rust_name(shape);
+        let name = self.notes.rust_name(shape);
         let body = format!("values: &{values:?}, server_order: {name}::SERVER_ORDER, admitted: &{admitted:?}");
         self.define(constant, "Choice", &body)
     }
 
     fn text(&mut self, constant: &str, shape: &str, text: &Text) -> String {
         let (min, max) = bounds(text.min, text.max);
-        let pattern = match self.overlay.pattern(shape, text.pattern.as_deref()) {
+        let pattern = match self.notes.pattern(shape, text.pattern.as_deref()) {
             None => "None".into(),
             Some(source) => {
                 let pattern = pattern_constant(shape);
@@ -109,7 +109,7 @@ impl Tables<'_> {
                 format!("Some(&{pattern})")
             }
         };
-        let sensitive = text.sensitive;
+        let sensitive = self.notes.is_secret(shape, text.sensitive);
         let body = format!("min_chars: {min}, max_chars: {max}, pattern: {pattern}, sensitive: {sensitive}");
         self.define(constant, "Text", &body)
     }
@@ -145,13 +145,13 @@ fn bounds(min: Option<u32>, max: Option<u32>) -> (u32, String) {
     (min.unwrap_or(0), max.map_or("usize::MAX".into(), |max| max.to_string()))
 }
 
-fn pattern_names(model: &Model, overlay: &Overlay, structures: &Structures) -> BTreeSet<String> {
+fn pattern_names(model: &Model, notes: &Notes, structures: &Structures) -> BTreeSet<String> {
     let requests = structures.iter().filter(|structure| structure.in_requests);
     let shapes = requests.flat_map(|structure| &structure.members).map(|member| member.shape.as_str());
     let items = shapes.map(|shape| model.shape(shape).as_list().map_or(shape, |list| list.member.shape.as_str()));
     let patterned = items.filter(|shape| {
         let text = model.shape(shape).as_string();
-        text.is_some_and(|text| overlay.pattern(shape, text.pattern.as_deref()).is_some())
+        text.is_some_and(|text| notes.pattern(shape, text.pattern.as_deref()).is_some())
     });
     patterned.map(pattern_constant).collect()
 }

@@ -4,10 +4,10 @@ use std::fmt::Write;
 
 use super::model::Model;
 use super::names;
-use super::overlay::Overlay;
+use super::overlay::Notes;
 
 /// The text of the file, not yet formatted.
-pub(crate) fn write(model: &Model, overlay: &Overlay) -> String {
+pub(crate) fn write(model: &Model, notes: &Notes) -> String {
     let mut out = format!(
         "//! The enums of the KMS API and the names of its operations.\n\
          //!\n\
@@ -22,18 +22,23 @@ pub(crate) fn write(model: &Model, overlay: &Overlay) -> String {
          pub struct UnknownValue(pub &'static str);\n",
         model.provenance()
     );
+    write_enums(&mut out, model, notes);
+    out
+}
+
+/// The enums of the model, and the names of its operations.
+pub(crate) fn write_enums(out: &mut String, model: &Model, notes: &Notes) {
     for (name, values) in model.enums() {
-        let rust_name = overlay.rust_name(name);
-        let doc = if rust_name == name {
+        let rust_name = notes.rust_name(name);
+        let doc = if rust_name == names::upper_camel(name) {
             format!("The API's `{name}`.")
         } else {
             format!("The API's `{name}`, under a shorter name.")
         };
-        write_enum(&mut out, rust_name, &doc, values, &server_order(overlay.server_order(name, values)));
+        write_enum(out, &rust_name, &doc, values, &server_order(notes.server_order(name, values)));
     }
     let ops: Vec<String> = model.operations.names().map(str::to_owned).collect();
-    write_enum(&mut out, "OpName", "An operation of the API.", &ops, "");
-    out
+    write_enum(out, "OpName", "An operation of the API.", &ops, "");
 }
 
 fn server_order(order: &[String]) -> String {

@@ -35,13 +35,14 @@ pub const fn facts(op: OpName) -> &'static Facts {{
 }}
 {statics}",
         model.provenance(),
-        model.metadata.target_prefix.clone() + "."
+        format!("{}.", target_prefix(model))
     )
 }
 
 fn facts(model: &Model, overlay: &Overlay, name: &str, operation: &Operation) -> String {
     let row = overlay.operation(name);
-    let input = model.structure(&operation.input.shape);
+    let input = operation.input.as_ref().expect("every operation of the JSON protocol takes something");
+    let input = model.structure(&input.shape);
     let takes = |member: &str| input.members.get(member).is_some();
     let key_members: Vec<&str> =
         input.members.iter().filter(|(_, member)| member.shape == "KeyIdType").map(|(name, _)| name).collect();
@@ -69,7 +70,7 @@ fn facts(model: &Model, overlay: &Overlay, name: &str, operation: &Operation) ->
             request_members: &[{request_members}],
             reply_members: &[{reply_members}],
         }}",
-        target = format!("{}.{name}", model.metadata.target_prefix),
+        target = format!("{}.{name}", target_prefix(model)),
         actions = row.actions,
         resource = row.resource,
         policy = row.policy,
@@ -91,6 +92,10 @@ fn facts(model: &Model, overlay: &Overlay, name: &str, operation: &Operation) ->
         ]),
         reply_members = visibility(&[("Shown", &row.reply_shown), ("Hidden", &row.reply_hidden)]),
     )
+}
+
+fn target_prefix(model: &Model) -> &str {
+    model.metadata.target_prefix.as_deref().expect("the JSON protocol has one")
 }
 
 /// The policy actions that a grant can allow: those that are grant operations.

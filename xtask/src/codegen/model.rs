@@ -1,6 +1,7 @@
-//! The API model (`model/kms.json`): what we read of the published one. The order of members and operations is kept,
-//! because validation messages list members in it.
+//! The API models (`model/{kms,iam,sts}.json`): what we read of the published ones. The order of members and operations is
+//! kept, because validation messages list members in it.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -11,6 +12,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// The whole model.
 #[derive(Deserialize, Serialize)]
 pub(crate) struct Model {
+    /// The file it was read from, for messages.
+    #[serde(skip)]
+    file: String,
     /// Where the model comes from, with its version; a publication itself does not say.
     #[serde(default)]
     pub(crate) source: String,
@@ -26,19 +30,31 @@ pub(crate) struct Model {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Metadata {
     pub(crate) api_version: String,
-    pub(crate) json_version: String,
-    pub(crate) target_prefix: String,
+    /// The JSON protocol's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) json_version: Option<String>,
+    /// The JSON protocol's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) target_prefix: Option<String>,
+    /// The Query protocol's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) xml_namespace: Option<String>,
 }
 
 /// One operation.
 #[derive(Deserialize, Serialize)]
 pub(crate) struct Operation {
-    pub(crate) input: ShapeRef,
+    /// None: it takes nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) input: Option<ShapeRef>,
     /// None: the reply has no body.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) output: Option<ShapeRef>,
     #[serde(default)]
     pub(crate) errors: Vec<ShapeRef>,
+    /// `none` where a request need not be signed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) authtype: Option<String>,
 }
 
 /// A reference to a shape.
@@ -63,12 +79,21 @@ pub(crate) struct Paginator {
 pub(crate) enum Shape {
     Blob(Text),
     Boolean {},
-    Integer { min: i32, max: i32 },
+    Integer(Range),
     List(List),
     Map { key: ShapeRef, value: ShapeRef },
     String(Text),
     Structure(Structure),
     Timestamp {},
+}
+
+/// A number.
+#[derive(Deserialize, Serialize)]
+pub(crate) struct Range {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) min: Option<i32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) max: Option<i32>,
 }
 
 /// A string or a blob.
@@ -107,6 +132,19 @@ pub(crate) struct Structure {
     /// The service's fault (500) rather than the client's (400).
     #[serde(default, skip_serializing_if = "is_false")]
     pub(crate) fault: bool,
+    /// How the Query protocol tells an error.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) error: Option<QueryError>,
+}
+
+/// How the Query protocol tells an error.
+#[derive(Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct QueryError {
+    pub(crate) code: String,
+    pub(crate) http_status_code: u16,
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(crate) sender_fault: bool,
 }
 
 fn is_false(flag: &bool) -> bool {
@@ -120,9 +158,10 @@ impl Structure {
 }
 
 impl Model {
-    /// Reads the file.
-    pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        parse("model/kms.json", text)
+    /// Reads the text of `file`.
+    pub(crate) fn parse(file: &str, text: &str) -> Result<Self, String> {
+        let model: Self = parse(file, text)?;
+        Ok(Self { file: file.to_owned(), ..model })
     }
 
     /// The lines of a module doc that say where a generated file comes from.
@@ -137,12 +176,29 @@ impl Model {
 
     /// The shape called `name`. The model is closed: a name that leads nowhere is a broken file.
     pub(crate) fn shape(&self, name: &str) -> &Shape {
-        self.shapes.get(name).unwrap_or_else(|| panic!("model/kms.json has no shape {name}"))
+        self.shapes.get(name).unwrap_or_else(|| panic!("{} has no shape {name}", self.file))
     }
 
     /// The structure called `name`.
     pub(crate) fn structure(&self, name: &str) -> &Structure {
-        self.shape(name).as_structure().unwrap_or_else(|| panic!("model/kms.json: {name} is not a structure"))
+        self.shape(name).as_structure().unwrap_or_else(|| panic!("{}: {name} is not a structure", self.file))
+    }
+
+    /// Adds the name of a shape, and of all that it is made of.
+    fn follow(&self, name: &str, needed: &mut BTreeSet<String>) {
+        if !needed.insert(name.to_owned()) {
+            return;
+        }
+        let mut part = |reference: &ShapeRef| self.follow(&reference.shape, needed);
+        match self.shape(name) {
+            Shape::Structure(structure) => structure.members.iter().for_each(|(_, member)| part(member)),
+            Shape::List(list) => part(&list.member),
+            Shape::Map { key, value } => {
+                part(key);
+                part(value);
+            }
+            Shape::Blob(_) | Shape::Boolean {} | Shape::Integer(_) | Shape::String(_) | Shape::Timestamp {} => {}
+        }
     }
 
     /// The enums: their names in the model and their values, in the model's order.
@@ -176,8 +232,7 @@ impl Shape {
     }
 }
 
-/// The text of our model file, from a published model and its paginators. What we do not read falls away, the prose
-/// first.
+/// The text of `model/kms.json`, from a published model and its paginators. What we do not read falls away, the prose first.
 pub(crate) fn strip(source: &str, service: &str, paginators: &str) -> Result<String, String> {
     #[derive(Deserialize)]
     struct Pagination {
@@ -186,7 +241,29 @@ pub(crate) fn strip(source: &str, service: &str, paginators: &str) -> Result<Str
     let mut model: Model = parse("the published model", service)?;
     model.source = source.to_owned();
     model.pagination = parse::<Pagination>("the published paginators", paginators)?.pagination;
-    let text = serde_json::to_string_pretty(&model).map_err(|error| error.to_string())?;
+    write(&model)
+}
+
+/// The text of a model file with these operations alone, and the shapes that they need.
+pub(crate) fn strip_to(source: &str, service: &str, operations: &[String]) -> Result<String, String> {
+    let mut model: Model = parse("the published model", service)?;
+    model.source = source.to_owned();
+    if let Some(missing) = operations.iter().find(|name| model.operations.get(name).is_none()) {
+        return Err(format!("the published model has no operation {missing}"));
+    }
+    model.operations.0.retain(|(name, _)| operations.contains(name));
+    let mut needed = BTreeSet::new();
+    for (_, operation) in model.operations.iter() {
+        for reference in operation.input.iter().chain(&operation.output).chain(&operation.errors) {
+            model.follow(&reference.shape, &mut needed);
+        }
+    }
+    model.shapes.0.retain(|(name, _)| needed.contains(name));
+    write(&model)
+}
+
+fn write(model: &Model) -> Result<String, String> {
+    let text = serde_json::to_string_pretty(model).map_err(|error| error.to_string())?;
     Ok(text + "\n")
 }
 

@@ -41,6 +41,12 @@ pub(crate) fn constant(name: &str) -> String {
     snake(name).to_ascii_uppercase()
 }
 
+/// `statusType` → `StatusType`.
+pub(crate) fn upper_camel(name: &str) -> String {
+    let (first, rest) = name.split_at(1);
+    first.to_ascii_uppercase() + rest
+}
+
 /// `KeyId` → `keyId`, `AWSAccountId` → `aWSAccountId`: how messages and audit records write members.
 pub(crate) fn lower_camel(name: &str) -> String {
     let (first, rest) = name.split_at(1);

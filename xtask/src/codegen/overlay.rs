@@ -5,11 +5,24 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 
 use super::model::{Model, Shape};
+use super::names;
 
 /// The whole file.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Overlay {
+    pub(crate) shapes: Notes,
+    /// Errors that no operation models.
+    pub(crate) front_errors: BTreeMap<String, FrontError>,
+    body_limits: BTreeMap<BodyLimit, u32>,
+    condition_keys: ConditionKeys,
+    operations: BTreeMap<String, OperationRow>,
+}
+
+/// What the model does not say of its shapes.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Notes {
     /// Enum name in the model → Rust name.
     rename: BTreeMap<String, String>,
     /// Enum name in the model → its values as the service prints them.
@@ -18,11 +31,8 @@ pub(crate) struct Overlay {
     pattern: BTreeMap<String, String>,
     /// `Structure.Member` → values that pass although the member's enum lacks them.
     admits: BTreeMap<String, Vec<String>>,
-    /// Errors that no operation models.
-    pub(crate) front_errors: BTreeMap<String, FrontError>,
-    body_limits: BTreeMap<BodyLimit, u32>,
-    condition_keys: ConditionKeys,
-    operations: BTreeMap<String, OperationRow>,
+    /// String shapes whose values are credentials although the model does not mark them.
+    secret: BTreeSet<String>,
 }
 
 /// An error of the front end.
@@ -116,6 +126,34 @@ impl Overlay {
     }
 
     fn check(&self, model: &Model) -> Result<(), String> {
+        self.shapes.check(model)?;
+        same_names("operations", model.operations.names(), self.operations.keys().map(String::as_str))?;
+        self.operations.iter().try_for_each(|(name, row)| row.check(name, model))
+    }
+
+    /// The row of an operation of the model.
+    pub(crate) fn operation(&self, name: &str) -> &OperationRow {
+        &self.operations[name]
+    }
+
+    /// All condition keys of an operation.
+    pub(crate) fn condition_keys<'a>(&'a self, row: &'a OperationRow) -> BTreeSet<&'a str> {
+        let common: &[String] = match row.resource {
+            Resource::Key | Resource::AliasAndKey => &self.condition_keys.key,
+            Resource::Any => &[],
+        };
+        common.iter().chain(&row.condition_keys).map(String::as_str).collect()
+    }
+
+    /// The largest body of an operation.
+    pub(crate) fn body_limit_bytes(&self, row: &OperationRow) -> u32 {
+        self.body_limits[&row.body_limit]
+    }
+}
+
+impl Notes {
+    /// Fails where a note is about nothing.
+    pub(crate) fn check(&self, model: &Model) -> Result<(), String> {
         let enums: BTreeSet<&str> = model.enums().map(|(name, _)| name).collect();
         for name in self.rename.keys().chain(self.server_order.keys()) {
             if !enums.contains(name.as_str()) {
@@ -144,13 +182,20 @@ impl Overlay {
                 return Err(format!("admits.{place}: the model has no such enum member"));
             }
         }
-        same_names("operations", model.operations.names(), self.operations.keys().map(String::as_str))?;
-        self.operations.iter().try_for_each(|(name, row)| row.check(name, model))
+        match self.secret.iter().find(|name| model.shapes.get(name).and_then(Shape::as_string).is_none()) {
+            Some(name) => Err(format!("secret: the model has no string {name}")),
+            None => Ok(()),
+        }
     }
 
     /// The Rust name of an enum.
-    pub(crate) fn rust_name<'a>(&'a self, name: &'a str) -> &'a str {
-        self.rename.get(name).map_or(name, String::as_str)
+    pub(crate) fn rust_name(&self, name: &str) -> String {
+        self.rename.get(name).cloned().unwrap_or_else(|| names::upper_camel(name))
+    }
+
+    /// Whether a string shape holds a credential.
+    pub(crate) fn is_secret(&self, name: &str, modelled: bool) -> bool {
+        modelled || self.secret.contains(name)
     }
 
     /// The values of an enum as the service prints them.
@@ -167,32 +212,13 @@ impl Overlay {
     pub(crate) fn admitted(&self, structure: &str, member: &str) -> &[String] {
         self.admits.get(&format!("{structure}.{member}")).map_or(&[], Vec::as_slice)
     }
-
-    /// The row of an operation of the model.
-    pub(crate) fn operation(&self, name: &str) -> &OperationRow {
-        &self.operations[name]
-    }
-
-    /// All condition keys of an operation.
-    pub(crate) fn condition_keys<'a>(&'a self, row: &'a OperationRow) -> BTreeSet<&'a str> {
-        let common: &[String] = match row.resource {
-            Resource::Key | Resource::AliasAndKey => &self.condition_keys.key,
-            Resource::Any => &[],
-        };
-        common.iter().chain(&row.condition_keys).map(String::as_str).collect()
-    }
-
-    /// The largest body of an operation.
-    pub(crate) fn body_limit_bytes(&self, row: &OperationRow) -> u32 {
-        self.body_limits[&row.body_limit]
-    }
 }
 
 impl OperationRow {
     fn check(&self, name: &str, model: &Model) -> Result<(), String> {
         let operation = model.operations.get(name).expect("the names were compared");
         let request = [&self.request_shown, &self.request_hashed, &self.request_hidden].into_iter().flatten();
-        let input = model.structure(&operation.input.shape).members.names();
+        let input = operation.input.iter().flat_map(|input| model.structure(&input.shape).members.names());
         same_names(&format!("operations.{name}: the request"), input, request.map(String::as_str))?;
         let reply = [&self.reply_shown, &self.reply_hidden].into_iter().flatten().map(String::as_str);
         let output: Vec<&str> = match &operation.output {
@@ -204,7 +230,7 @@ impl OperationRow {
 }
 
 /// Fails unless both hold the same names, each once.
-fn same_names<'a>(
+pub(crate) fn same_names<'a>(
     place: &str,
     model: impl Iterator<Item = &'a str>,
     rows: impl Iterator<Item = &'a str>,

@@ -2,11 +2,12 @@
 
 /// The Rust expression for a `Matcher` of `source`.
 pub(crate) fn matcher(source: &str) -> String {
-    let Some((ranges, may_be_empty)) = repeated_class(source) else {
+    let Some((Class { ranges, categories }, may_be_empty)) = repeated_class(source) else {
         return format!("Matcher::Regex(LazyLock::new(|| whole(r\"{source}\")))");
     };
-    let ascii = ranges.iter().all(|(_, last)| last.is_ascii());
+    let ascii = categories.is_empty() && ranges.iter().all(|(_, last)| last.is_ascii());
     let (kind, prefix) = if ascii { ("Ascii", "b") } else { ("Chars", "") };
+    let categories: String = categories.iter().map(|category| format!(" || is_{category}(c)")).collect();
     let arms: Vec<String> = ranges
         .iter()
         .map(|(first, last)| match first == last {
@@ -14,7 +15,11 @@ pub(crate) fn matcher(source: &str) -> String {
             false => format!("{prefix}{}..={prefix}{}", literal(*first), literal(*last)),
         })
         .collect();
-    format!("Matcher::{kind} {{ class: |c| matches!(c, {}), may_be_empty: {may_be_empty} }}", arms.join(" | "))
+    let class = match arms.join(" | ").as_str() {
+        "b'0'..=b'9'" => "c.is_ascii_digit()".into(),
+        arms => format!("matches!(c, {arms}){categories}"),
+    };
+    format!("Matcher::{kind} {{ class: |c| {class}, may_be_empty: {may_be_empty} }}")
 }
 
 fn literal(c: char) -> String {
@@ -29,8 +34,16 @@ fn literal(c: char) -> String {
 
 type Ranges = Vec<(char, char)>;
 
+/// A class of characters.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Class {
+    ranges: Ranges,
+    /// Unicode categories, by the functions of `kms::constraint` that know them.
+    categories: Vec<&'static str>,
+}
+
 /// The class and whether it may occur no times, if that is all there is.
-fn repeated_class(source: &str) -> Option<(Ranges, bool)> {
+fn repeated_class(source: &str) -> Option<(Class, bool)> {
     let body = source.strip_prefix('^').unwrap_or(source);
     let body = body.strip_suffix('$').unwrap_or(body);
     let (class, repeat) = body.split_at_checked(body.len() - 1)?;
@@ -40,10 +53,17 @@ fn repeated_class(source: &str) -> Option<(Ranges, bool)> {
         _ => return None,
     };
     if class == r"\p{ASCII}" {
-        return Some((vec![('\0', '\x7f')], may_be_empty));
+        return Some((Class { ranges: vec![('\0', '\x7f')], categories: Vec::new() }, may_be_empty));
     }
-    let inside = class.strip_prefix('[')?.strip_suffix(']')?;
-    Some((ranges(inside)?, may_be_empty))
+    let mut inside = class.strip_prefix('[')?.strip_suffix(']')?;
+    let mut categories = Vec::new();
+    for (escape, category) in [(r"\p{L}", "letter"), (r"\p{Z}", "separator"), (r"\p{N}", "number")] {
+        if let Some(rest) = inside.strip_prefix(escape) {
+            inside = rest;
+            categories.push(category);
+        }
+    }
+    Some((Class { ranges: ranges(inside)?, categories }, may_be_empty))
 }
 
 fn ranges(inside: &str) -> Option<Ranges> {
@@ -74,7 +94,24 @@ fn ranges(inside: &str) -> Option<Ranges> {
             }
         }
     }
-    Some(ranges)
+    Some(apart(ranges))
+}
+
+/// The same characters in ranges that do not overlap; as they stand where they do not.
+fn apart(ranges: Ranges) -> Ranges {
+    let mut sorted = ranges.clone();
+    sorted.sort_unstable();
+    if sorted.windows(2).all(|two| two[0].1 < two[1].0) {
+        return ranges;
+    }
+    let mut merged = Ranges::new();
+    for (first, last) in sorted {
+        match merged.last_mut() {
+            Some(range) if first <= range.1 => range.1 = range.1.max(last),
+            Some(_) | None => merged.push((first, last)),
+        }
+    }
+    merged
 }
 
 /// What stands after a backslash, and whether it is one character.
@@ -108,6 +145,7 @@ mod tests {
             Some((&[('a', 'z'), ('A', 'Z'), ('0', '9'), ('-', '-'), ('_', '_'), ('.', '.')], false)),
         );
         check(r"[\u0020-\u00FF]*", Some((&[(' ', 'ÿ')], true)));
+        check("[a-fb-c0e-g]*", Some((&[('0', '0'), ('a', 'g')], true)));
         check(r"^\p{ASCII}+$", Some((&[('\0', '\x7f')], false)));
         check(r"^[a\s.-]+$", Some((&[('a', 'a'), (' ', ' '), ('\t', '\r'), ('.', '.'), ('-', '-')], false)));
         check("[0-9]{12}", None);
@@ -117,7 +155,15 @@ mod tests {
 
         #[track_caller]
         fn check(source: &str, expect: Option<(&[(char, char)], bool)>) {
-            assert_eq!(repeated_class(source), expect.map(|(ranges, empty)| (ranges.to_vec(), empty)), "{source}");
+            let class = |ranges: &[(char, char)]| Class { ranges: ranges.to_vec(), categories: Vec::new() };
+            assert_eq!(repeated_class(source), expect.map(|(ranges, empty)| (class(ranges), empty)), "{source}");
         }
+    }
+
+    #[test]
+    fn categories_lead_a_class() {
+        let class = Class { ranges: vec![('_', '_'), ('@', '@')], categories: vec!["letter", "separator", "number"] };
+        assert_eq!(repeated_class(r"[\p{L}\p{Z}\p{N}_@]*"), Some((class, true)));
+        assert_eq!(repeated_class(r"[_\p{L}]*"), None, "a category elsewhere needs an automaton");
     }
 }

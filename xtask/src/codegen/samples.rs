@@ -1,31 +1,27 @@
 //! `wire/src/kms/generated/samples.rs`: an output of every operation with every member present, for tests. What the
 //! members hold follows from their names, so that a test can work it out from the model alone.
 
+use super::Imports;
 use super::model::Model;
 use super::names;
 use super::types::{Kind, Structure, Structures};
 
 /// The text of the file, not yet formatted.
-pub(crate) fn write(model: &Model, structures: &Structures) -> String {
+pub(crate) fn write(model: &Model, structures: &Structures, imports: Imports, format: &str) -> String {
     let replies = || structures.iter().filter(|structure| structure.in_replies);
     let functions: String = replies().map(sample).collect();
     let rows: String = replies()
         .map(|structure| format!("({:?}, encode(&{}()).to_vec()),", structure.shape, names::snake(&structure.name)))
         .collect();
+    let imports = super::imports(imports, &functions);
     format!(
         "//! Replies with every member present, for tests.
 //!
 {}
 
-use strongroom_core::generated::*;
-use strongroom_core::secret::SecretBytes;
-use strongroom_core::world::Timestamp;
+{imports}
 
-use super::shapes::*;
-use crate::json::encode;
-use crate::kms::SecretText;
-
-/// Every structure of replies: its name in the model, and a sample of it as JSON.
+/// Every structure of replies: its name in the model, and a sample of it as {format}.
 pub(crate) fn samples() -> Vec<(&'static str, Vec<u8>)> {{
     vec![{rows}]
 }}
@@ -58,6 +54,7 @@ fn value(name: &str, kind: &Kind) -> String {
         Kind::Boolean => "true".into(),
         Kind::Timestamp => format!("Timestamp::from_millis({})", name.len() * 1001),
         Kind::Map => format!("[({name:?}.into(), \"value\".into())].into()"),
+        Kind::Counts(rust) => format!("vec![({rust}::ALL[0], {})]", name.len()),
         Kind::Structure(rust) => format!("{}()", names::snake(rust)),
         Kind::List(item) => format!("vec![{0}, {0}]", value(name, item)),
         Kind::SecretBlob | Kind::Admitted(..) => panic!("{name}: a kind of requests in a reply"),

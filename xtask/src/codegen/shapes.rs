@@ -2,27 +2,17 @@
 
 use std::fmt::Write;
 
-use super::model::{Model, Shape};
+use super::Imports;
+use super::model::{Model, Range, Shape};
 use super::names;
-use super::overlay::Overlay;
+use super::overlay::Notes;
 use super::types::{self, Member, Structure, Structures};
 
 /// The text of the file, not yet formatted.
-pub(crate) fn write(model: &Model, overlay: &Overlay, structures: &Structures) -> String {
-    let mut out = format!(
-        "//! What goes over the wire: the input and output of every operation, and their parts.\n\
-         //!\n\
-         {}\n\
-         \n\
-         use strongroom_core::generated::*;\n\
-         use strongroom_core::secret::{{PlaintextBlob, SecretBytes}};\n\
-         use strongroom_core::world::Timestamp;\n\
-         \n\
-         use crate::kms::{{Admitted, EncryptionContext, SecretText}};\n",
-        model.provenance()
-    );
+pub(crate) fn write(model: &Model, notes: &Notes, structures: &Structures, imports: Imports) -> String {
+    let mut out = String::new();
     for structure in structures.iter() {
-        write_structure(&mut out, model, overlay, structures, structure);
+        write_structure(&mut out, model, notes, structures, structure);
     }
     for (op, operation) in model.operations.iter() {
         let name = types::output_name(op);
@@ -38,10 +28,18 @@ pub(crate) fn write(model: &Model, overlay: &Overlay, structures: &Structures) -
         };
         out.push_str(&text);
     }
-    out
+    format!(
+        "//! What goes over the wire: the input and output of every operation, and their parts.\n\
+         //!\n\
+         {}\n\
+         \n\
+         {}\n{out}",
+        model.provenance(),
+        super::imports(imports, &out)
+    )
 }
 
-fn write_structure(out: &mut String, model: &Model, overlay: &Overlay, all: &Structures, structure: &Structure) {
+fn write_structure(out: &mut String, model: &Model, notes: &Notes, all: &Structures, structure: &Structure) {
     let mut derives = vec!["Debug", "PartialEq", "Eq"];
     if all.is_public(structure) {
         derives.push("Clone");
@@ -49,7 +47,7 @@ fn write_structure(out: &mut String, model: &Model, overlay: &Overlay, all: &Str
     if structure.members.iter().all(|member| !member.required || member.kind.has_default()) {
         derives.push("Default");
     }
-    let fields: String = structure.members.iter().map(|member| field(model, overlay, structure, member)).collect();
+    let fields: String = structure.members.iter().map(|member| field(model, notes, structure, member)).collect();
     write!(
         out,
         "\n/// {}\n#[derive({})]\npub struct {} {{ {fields} }}\n",
@@ -60,7 +58,7 @@ fn write_structure(out: &mut String, model: &Model, overlay: &Overlay, all: &Str
     .expect("a String takes everything");
 }
 
-fn field(model: &Model, overlay: &Overlay, structure: &Structure, member: &Member) -> String {
+fn field(model: &Model, notes: &Notes, structure: &Structure, member: &Member) -> String {
     let base = member.kind.rust_type();
     let rust_type = if member.required { base } else { format!("Option<{base}>") };
     let mut doc = format!("`{}`", member.name);
@@ -68,7 +66,7 @@ fn field(model: &Model, overlay: &Overlay, structure: &Structure, member: &Membe
     if !limits.is_empty() {
         write!(doc, ", {limits}").expect("a String takes everything");
     }
-    let admitted = overlay.admitted(&structure.shape, &member.name);
+    let admitted = notes.admitted(&structure.shape, &member.name);
     if !admitted.is_empty() {
         write!(doc, "; passes {} too", admitted.join(", ")).expect("a String takes everything");
     }
@@ -81,7 +79,8 @@ fn limits(shape: &Shape) -> String {
         Shape::Blob(blob) => ("bytes", blob.min, blob.max),
         Shape::String(text) if text.values.is_none() => ("characters", text.min, text.max),
         Shape::List(list) => ("items", list.min, list.max),
-        Shape::Integer { min, max } => return format!("{min} to {max}"),
+        Shape::Integer(Range { min: Some(min), max: Some(max) }) => return format!("{min} to {max}"),
+        Shape::Integer(_) => return String::new(),
         Shape::Boolean {} | Shape::Map { .. } | Shape::String(_) | Shape::Structure(_) | Shape::Timestamp {} => {
             return String::new();
         }
@@ -89,6 +88,7 @@ fn limits(shape: &Shape) -> String {
     match (min, max) {
         (Some(min), Some(max)) => format!("{min} to {max} {unit}"),
         (None, None) => String::new(),
-        (min, max) => panic!("a limit on one side alone: {min:?} {max:?}"),
+        (Some(min), None) => format!("at least {min} {unit}"),
+        (None, Some(max)) => format!("at most {max} {unit}"),
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::model::{Model, Shape, ShapeRef};
-use super::overlay::Overlay;
+use super::overlay::Notes;
 
 /// The Rust side of a shape.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub(crate) enum Kind {
     List(Box<Kind>),
     /// Text to text.
     Map,
+    /// How many of each value of an enum: its Rust name.
+    Counts(String),
     /// The Rust name of the structure.
     Structure(String),
 }
@@ -45,15 +47,21 @@ impl Kind {
             Self::Timestamp => "Timestamp".into(),
             Self::List(element) => format!("Vec<{}>", element.rust_type()),
             Self::Map => "EncryptionContext".into(),
+            Self::Counts(name) => format!("Vec<({name}, i32)>"),
         }
     }
 
     /// Whether the type knows `Default` even where it is required.
     pub(crate) fn has_default(&self) -> bool {
         match self {
-            Self::Text | Self::Blob | Self::Integer | Self::Boolean | Self::Timestamp | Self::List(_) | Self::Map => {
-                true
-            }
+            Self::Text
+            | Self::Blob
+            | Self::Integer
+            | Self::Boolean
+            | Self::Timestamp
+            | Self::List(_)
+            | Self::Map
+            | Self::Counts(_) => true,
             Self::SecretText | Self::SecretBlob | Self::PlaintextBlob => false,
             Self::Enum(_) | Self::Admitted(..) | Self::Structure(_) => false,
         }
@@ -93,15 +101,18 @@ enum Direction {
 
 impl Structures {
     /// Follows every operation's input and output.
-    pub(crate) fn of(model: &Model, overlay: &Overlay) -> Self {
+    pub(crate) fn of(model: &Model, notes: &Notes) -> Self {
         let mut structures = Self(BTreeMap::new());
         for (op, operation) in model.operations.iter() {
             let doc = format!("What `{op}` takes.");
-            structures.add(model, overlay, &operation.input.shape, (input_name(op), doc), Direction::In);
+            match &operation.input {
+                Some(input) => structures.add(model, notes, &input.shape, (input_name(op), doc), Direction::In),
+                None => structures.add_empty(input_name(op), doc),
+            }
             if let Some(output) = &operation.output {
                 let owner = output_owner(model, op, &output.shape);
                 let doc = format!("What `{owner}` replies.");
-                structures.add(model, overlay, &output.shape, (output_name(owner), doc), Direction::Out);
+                structures.add(model, notes, &output.shape, (output_name(owner), doc), Direction::Out);
                 structures.0.get_mut(&output_name(owner)).expect("just added").is_output = true;
             }
         }
@@ -137,17 +148,18 @@ impl Structures {
             | Kind::Integer
             | Kind::Boolean
             | Kind::Timestamp
-            | Kind::Map => true,
+            | Kind::Map
+            | Kind::Counts(_) => true,
         }
     }
 
-    fn add(&mut self, model: &Model, overlay: &Overlay, shape: &str, named: (String, String), direction: Direction) {
+    fn add(&mut self, model: &Model, notes: &Notes, shape: &str, named: (String, String), direction: Direction) {
         let (name, doc) = named;
         let modelled = model.structure(shape);
         let mut members = Vec::new();
         for (member, reference) in modelled.members.iter() {
-            let mut kind = self.kind(model, overlay, reference, direction);
-            let admitted = overlay.admitted(shape, member);
+            let mut kind = self.kind(model, notes, reference, direction);
+            let admitted = notes.admitted(shape, member);
             if let (Kind::Enum(name), false) = (&kind, admitted.is_empty()) {
                 kind = Kind::Admitted(name.clone(), admitted.to_vec());
             }
@@ -169,28 +181,43 @@ impl Structures {
         }
     }
 
-    fn kind(&mut self, model: &Model, overlay: &Overlay, reference: &ShapeRef, direction: Direction) -> Kind {
+    /// The input of an operation that takes nothing.
+    fn add_empty(&mut self, name: String, doc: String) {
+        let structure = Structure {
+            name: name.clone(),
+            shape: name.clone(),
+            doc,
+            members: Vec::new(),
+            in_requests: true,
+            in_replies: false,
+            is_output: false,
+        };
+        self.0.insert(name, structure);
+    }
+
+    fn kind(&mut self, model: &Model, notes: &Notes, reference: &ShapeRef, direction: Direction) -> Kind {
         let name = &reference.shape;
         match (model.shape(name), direction) {
             (Shape::Blob(blob), Direction::In) if blob.sensitive => Kind::SecretBlob,
             (Shape::Blob(blob), Direction::Out) if blob.sensitive => Kind::PlaintextBlob,
             (Shape::Blob(_), _) => Kind::Blob,
             (Shape::Boolean {}, _) => Kind::Boolean,
-            (Shape::Integer { .. }, _) => Kind::Integer,
-            (Shape::List(list), _) => Kind::List(Box::new(self.kind(model, overlay, &list.member, direction))),
+            (Shape::Integer(_), _) => Kind::Integer,
+            (Shape::List(list), _) => Kind::List(Box::new(self.kind(model, notes, &list.member, direction))),
             (Shape::Map { key, value }, _) => {
-                for part in [key, value] {
-                    let kind = self.kind(model, overlay, part, direction);
-                    assert_eq!(kind, Kind::Text, "{name}: maps lead from text to text");
+                let mut part = |part| self.kind(model, notes, part, direction);
+                match (part(key), part(value)) {
+                    (Kind::Text, Kind::Text) => Kind::Map,
+                    (Kind::Enum(counted), Kind::Integer) => Kind::Counts(counted),
+                    other => panic!("{name}: a map of {other:?}"),
                 }
-                Kind::Map
             }
-            (Shape::String(text), _) if text.values.is_some() => Kind::Enum(overlay.rust_name(name).to_owned()),
-            (Shape::String(text), _) if text.sensitive => Kind::SecretText,
+            (Shape::String(text), _) if text.values.is_some() => Kind::Enum(notes.rust_name(name)),
+            (Shape::String(text), _) if notes.is_secret(name, text.sensitive) => Kind::SecretText,
             (Shape::String(_), _) => Kind::Text,
             (Shape::Structure(_), _) => {
                 let doc = format!("The API's `{name}`.");
-                self.add(model, overlay, name, (name.clone(), doc), direction);
+                self.add(model, notes, name, (name.clone(), doc), direction);
                 Kind::Structure(name.clone())
             }
             (Shape::Timestamp {}, _) => Kind::Timestamp,

@@ -31,7 +31,15 @@ impl Sink for Vec<u8> {
 }
 
 /// Counts what a buffer would take.
-struct Length(usize);
+#[derive(Default)]
+pub(crate) struct Length(usize);
+
+impl Length {
+    /// The bytes so far.
+    pub(crate) fn bytes(&self) -> usize {
+        self.0
+    }
+}
 
 impl Sink for Length {
     fn put(&mut self, bytes: &[u8]) {
@@ -45,7 +53,7 @@ impl Sink for Length {
 
 /// Writes `value`: once to measure, once into the buffer.
 pub(super) fn write<T: Encode>(value: &T) -> Zeroizing<Vec<u8>> {
-    let mut length = Length(0);
+    let mut length = Length::default();
     object(&mut length, |members| value.encode(members));
     let mut out = Zeroizing::new(Vec::with_capacity(length.0));
     object(&mut *out, |members| value.encode(members));

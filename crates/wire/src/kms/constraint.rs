@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 
 use regex_lite::Regex;
+use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory};
 
 /// A structure and its members, in the model's order.
 #[derive(Debug)]
@@ -133,6 +134,21 @@ impl Pattern {
             Matcher::Regex(regex) => regex.is_match(text),
         }
     }
+}
+
+/// `\p{L}` of the patterns.
+pub(crate) fn is_letter(c: char) -> bool {
+    c.general_category_group() == GeneralCategoryGroup::Letter
+}
+
+/// `\p{Z}` of the patterns.
+pub(crate) fn is_separator(c: char) -> bool {
+    c.general_category_group() == GeneralCategoryGroup::Separator
+}
+
+/// `\p{N}` of the patterns.
+pub(crate) fn is_number(c: char) -> bool {
+    c.general_category_group() == GeneralCategoryGroup::Number
 }
 
 /// The expression anchored at both ends, for the generated tables.

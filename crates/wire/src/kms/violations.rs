@@ -220,6 +220,24 @@ impl Violations {
         Some(whole)
     }
 
+    /// The same with a limited number of items. The service prints its objects, which say nothing; so the value is left out.
+    pub(crate) fn limited_structures<T>(
+        &mut self,
+        path: &'static str,
+        presence: Presence,
+        items: Items,
+        value: Option<Vec<Option<Checked<T>>>>,
+    ) -> Option<Vec<T>> {
+        let len = value.as_ref().map_or(items.min, Vec::len);
+        if len < items.min {
+            self.push(path, Value::Hidden, at_least(items.min));
+        }
+        if len > items.max {
+            self.push(path, Value::Hidden, at_most(items.max));
+        }
+        self.structures(path, presence, value)
+    }
+
     pub(crate) fn texts(
         &mut self,
         path: &'static str,

@@ -27,7 +27,6 @@ impl Decode for CancelKeyDeletionInput {
         }
         let mut violations = Violations::default();
         let key_id = violations.text("keyId", Required, &KEY_ID_TYPE, key_id);
-
         Ok(match (violations.is_empty(), key_id) {
             (true, Some(key_id)) => Ok(Self { key_id }),
             _ => Err(violations),
@@ -50,7 +49,6 @@ impl Decode for ConnectCustomKeyStoreInput {
         let mut violations = Violations::default();
         let custom_key_store_id =
             violations.text("customKeyStoreId", Required, &CUSTOM_KEY_STORE_ID_TYPE, custom_key_store_id);
-
         Ok(match (violations.is_empty(), custom_key_store_id) {
             (true, Some(custom_key_store_id)) => Ok(Self { custom_key_store_id }),
             _ => Err(violations),
@@ -75,7 +73,6 @@ impl Decode for CreateAliasInput {
         let mut violations = Violations::default();
         let alias_name = violations.text("aliasName", Required, &ALIAS_NAME_TYPE, alias_name);
         let target_key_id = violations.text("targetKeyId", Required, &KEY_ID_TYPE, target_key_id);
-
         Ok(match (violations.is_empty(), alias_name, target_key_id) {
             (true, Some(alias_name), Some(target_key_id)) => Ok(Self { alias_name, target_key_id }),
             _ => Err(violations),
@@ -150,7 +147,6 @@ impl Decode for CreateCustomKeyStoreInput {
             violations.structure("xksProxyAuthenticationCredential", Optional, xks_proxy_authentication_credential);
         let xks_proxy_connectivity =
             violations.choice("xksProxyConnectivity", Optional, &XKS_PROXY_CONNECTIVITY_TYPE, xks_proxy_connectivity);
-
         Ok(match (violations.is_empty(), custom_key_store_name) {
             (true, Some(custom_key_store_name)) => Ok(Self {
                 custom_key_store_name,
@@ -215,7 +211,6 @@ impl Decode for CreateGrantInput {
             violations.text("granteeServicePrincipal", Optional, &SERVICE_PRINCIPAL_TYPE, grantee_service_principal);
         let retiring_service_principal =
             violations.text("retiringServicePrincipal", Optional, &SERVICE_PRINCIPAL_TYPE, retiring_service_principal);
-
         Ok(match (violations.is_empty(), key_id, operations) {
             (true, Some(key_id), Some(operations)) => Ok(Self {
                 key_id,
@@ -281,7 +276,6 @@ impl Decode for CreateKeyInput {
         let tags = violations.structures("tags", Optional, tags);
         let multi_region = violations.plain("multiRegion", Optional, multi_region);
         let xks_key_id = violations.text("xksKeyId", Optional, &XKS_KEY_ID_TYPE, xks_key_id);
-
         Ok(if violations.is_empty() {
             Ok(Self {
                 policy,
@@ -335,7 +329,6 @@ impl Decode for DecapsulateInput {
         let grant_tokens =
             violations.texts("grantTokens", Optional, Items::of(&GRANT_TOKEN_LIST), &GRANT_TOKEN_TYPE, grant_tokens);
         let dry_run = violations.plain("dryRun", Optional, dry_run);
-
         Ok(match (violations.is_empty(), key_id, shared_secret_ciphertext_blob, encapsulation_algorithm) {
             (true, Some(key_id), Some(shared_secret_ciphertext_blob), Some(encapsulation_algorithm)) => {
                 Ok(Self { key_id, shared_secret_ciphertext_blob, encapsulation_algorithm, grant_tokens, dry_run })
@@ -388,7 +381,6 @@ impl Decode for DecryptInput {
             &DRY_RUN_MODIFIER_TYPE,
             dry_run_modifiers,
         );
-
         Ok(if violations.is_empty() {
             Ok(Self {
                 ciphertext_blob,
@@ -420,7 +412,6 @@ impl Decode for DeleteAliasInput {
         }
         let mut violations = Violations::default();
         let alias_name = violations.text("aliasName", Required, &ALIAS_NAME_TYPE, alias_name);
-
         Ok(match (violations.is_empty(), alias_name) {
             (true, Some(alias_name)) => Ok(Self { alias_name }),
             _ => Err(violations),
@@ -443,7 +434,6 @@ impl Decode for DeleteCustomKeyStoreInput {
         let mut violations = Violations::default();
         let custom_key_store_id =
             violations.text("customKeyStoreId", Required, &CUSTOM_KEY_STORE_ID_TYPE, custom_key_store_id);
-
         Ok(match (violations.is_empty(), custom_key_store_id) {
             (true, Some(custom_key_store_id)) => Ok(Self { custom_key_store_id }),
             _ => Err(violations),
@@ -468,7 +458,6 @@ impl Decode for DeleteImportedKeyMaterialInput {
         let mut violations = Violations::default();
         let key_id = violations.text("keyId", Required, &KEY_ID_TYPE, key_id);
         let key_material_id = violations.text("keyMaterialId", Optional, &BACKING_KEY_ID_TYPE, key_material_id);
-
         Ok(match (violations.is_empty(), key_id) {
             (true, Some(key_id)) => Ok(Self { key_id, key_material_id }),
             _ => Err(violations),
@@ -511,7 +500,6 @@ impl Decode for DeriveSharedSecretInput {
             violations.texts("grantTokens", Optional, Items::of(&GRANT_TOKEN_LIST), &GRANT_TOKEN_TYPE, grant_tokens);
         let dry_run = violations.plain("dryRun", Optional, dry_run);
         let recipient = violations.structure("recipient", Optional, recipient);
-
         Ok(match (violations.is_empty(), key_id, key_agreement_algorithm, public_key) {
             (true, Some(key_id), Some(key_agreement_algorithm), Some(public_key)) => {
                 Ok(Self { key_id, key_agreement_algorithm, public_key, grant_tokens, dry_run, recipient })
@@ -546,7 +534,6 @@ impl Decode for DescribeCustomKeyStoresInput {
             violations.text("customKeyStoreName", Optional, &CUSTOM_KEY_STORE_NAME_TYPE, custom_key_store_name);
         let limit = violations.integer("limit", Optional, &LIMIT_TYPE, limit);
         let marker = violations.text("marker", Optional, &MARKER_TYPE, marker);
-
         Ok(if violations.is_empty() {
             Ok(Self { custom_key_store_id, custom_key_store_name, limit, marker })
         } else {
@@ -573,7 +560,6 @@ impl Decode for DescribeKeyInput {
         let key_id = violations.text("keyId", Required, &KEY_ID_TYPE, key_id);
         let grant_tokens =
             violations.texts("grantTokens", Optional, Items::of(&GRANT_TOKEN_LIST), &GRANT_TOKEN_TYPE, grant_tokens);
-
         Ok(match (violations.is_empty(), key_id) {
             (true, Some(key_id)) => Ok(Self { key_id, grant_tokens }),
             _ => Err(violations),
@@ -595,7 +581,6 @@ impl Decode for DisableKeyInput {
         }
         let mut violations = Violations::default();
         let key_id = violations.text("keyId", Required, &KEY_ID_TYPE, key_id);
-
         Ok(match (violations.is_empty(), key_id) {
             (true, Some(key_id)) => Ok(Self { key_id }),
             _ => Err(violations),
@@ -617,7 +602,6 @@ impl Decode for DisableKeyRotationInput {
         }
         let mut violations = Violations::default();
         let key_id = violations.text("keyId", Required, &KEY_ID_TYPE, key_id);
-
         Ok(match (violations.is_empty(), key_id) {
             (true, Some(key_id)) => Ok(Self { key_id }),
             _ => Err(violations),
@@ -640,7 +624,6 @@ impl Decode for DisconnectCustomKeyStoreInput {
         let mut violations = Violations::default();
         let custom_key_store_id =
             violations.text("customKeyStoreId", Required, &CUSTOM_KEY_STORE_ID_TYPE, custom_key_store_id);
-
         Ok(match (violations.is_empty(), custom_key_store_id) {
             (true, Some(custom_key_store_id)) => Ok(Self { custom_key_store_id }),
             _ => Err(violations),
@@ -662,7 +645,6 @@ impl Decode for EnableKeyInput {
         }
         let mut violations = Violations::default();
         let key_id = violations.text("keyId", Required, &KEY_ID_TYPE, key_id);
-
         Ok(match (violations.is_empty(), key_id) {
             (true, Some(key_id)) => Ok(Self { key_id }),
             _ => Err(violations),
@@ -692,7 +674,6 @@ impl Decode for EnableKeyRotationInput {
             &ROTATION_PERIOD_IN_DAYS_TYPE,
             rotation_period_in_days,
         );
-
         Ok(match (violations.is_empty(), key_id) {
             (true, Some(key_id)) => Ok(Self { key_id, rotation_period_in_days }),
             _ => Err(violations),
@@ -729,7 +710,6 @@ impl Decode for EncapsulateInput {
         let grant_tokens =
             violations.texts("grantTokens", Optional, Items::of(&GRANT_TOKEN_LIST), &GRANT_TOKEN_TYPE, grant_tokens);
         let dry_run = violations.plain("dryRun", Optional, dry_run);
-
         Ok(match (violations.is_empty(), key_id, encapsulation_algorithm) {
             (true, Some(key_id), Some(encapsulation_algorithm)) => {
                 Ok(Self { key_id, encapsulation_algorithm, grant_tokens, dry_run })
@@ -770,7 +750,6 @@ impl Decode for EncryptInput {
         let encryption_algorithm =
             violations.choice("encryptionAlgorithm", Optional, &ENCRYPTION_ALGORITHM_SPEC, encryption_algorithm);
         let dry_run = violations.plain("dryRun", Optional, dry_run);
-
         Ok(match (violations.is_empty(), key_id, plaintext) {
             (true, Some(key_id), Some(plaintext)) => {
                 Ok(Self { key_id, plaintext, encryption_context, grant_tokens, encryption_algorithm, dry_run })
@@ -813,7 +792,6 @@ impl Decode for GenerateDataKeyInput {
             violations.texts("grantTokens", Optional, Items::of(&GRANT_TOKEN_LIST), &GRANT_TOKEN_TYPE, grant_tokens);
         let recipient = violations.structure("recipient", Optional, recipient);
         let dry_run = violations.plain("dryRun", Optional, dry_run);
-
         Ok(match (violations.is_empty(), key_id) {
             (true, Some(key_id)) => {
                 Ok(Self { key_id, encryption_context, number_of_bytes, key_spec, grant_tokens, recipient, dry_run })
@@ -853,7 +831,6 @@ impl Decode for GenerateDataKeyPairInput {
             violations.texts("grantTokens", Optional, Items::of(&GRANT_TOKEN_LIST), &GRANT_TOKEN_TYPE, grant_tokens);
         let recipient = violations.structure("recipient", Optional, recipient);
         let dry_run = violations.plain("dryRun", Optional, dry_run);
-
         Ok(match (violations.is_empty(), key_id, key_pair_spec) {
             (true, Some(key_id), Some(key_pair_spec)) => {
                 Ok(Self { encryption_context, key_id, key_pair_spec, grant_tokens, recipient, dry_run })
@@ -890,7 +867,6 @@ impl Decode for GenerateDataKeyPairWithoutPlaintextInput {
         let grant_tokens =
             violations.texts("grantTokens", Optional, Items::of(&GRANT_TOKEN_LIST), &GRANT_TOKEN_TYPE, grant_tokens);
         let dry_run = violations.plain("dryRun", Optional, dry_run);
-
         Ok(match (violations.is_empty(), key_id, key_pair_spec) {
             (true, Some(key_id), Some(key_pair_spec)) => {
                 Ok(Self { encryption_context, key_id, key_pair_spec, grant_tokens, dry_run })
@@ -930,7 +906,6 @@ impl Decode for GenerateDataKeyWithoutPlaintextInput {
         let grant_tokens =
             violations.texts("grantTokens", Optional, Items::of(&GRANT_TOKEN_LIST), &GRANT_TOKEN_TYPE, grant_tokens);
         let dry_run = violations.plain("dryRun", Optional, dry_run);
-
         Ok(match (violations.is_empty(), key_id) {
             (true, Some(key_id)) => {
                 Ok(Self { key_id, encryption_context, key_spec, number_of_bytes, grant_tokens, dry_run })
@@ -967,7 +942,6 @@ impl Decode for GenerateMacInput {
         let grant_tokens =
             violations.texts("grantTokens", Optional, Items::of(&GRANT_TOKEN_LIST), &GRANT_TOKEN_TYPE, grant_tokens);
         let dry_run = violations.plain("dryRun", Optional, dry_run);
-
         Ok(match (violations.is_empty(), message, key_id, mac_algorithm) {
             (true, Some(message), Some(key_id), Some(mac_algorithm)) => {
                 Ok(Self { message, key_id, mac_algorithm, grant_tokens, dry_run })
@@ -998,7 +972,6 @@ impl Decode for GenerateRandomInput {
         let custom_key_store_id =
             violations.text("customKeyStoreId", Optional, &CUSTOM_KEY_STORE_ID_TYPE, custom_key_store_id);
         let recipient = violations.structure("recipient", Optional, recipient);
-
         Ok(if violations.is_empty() {
             Ok(Self { number_of_bytes, custom_key_store_id, recipient })
         } else {
@@ -1021,7 +994,6 @@ impl Decode for GetKeyLastUsageInput {
         }
         let mut violations = Violations::default();
         let key_id = violations.text("keyId", Required, &KEY_ID_TYPE, key_id);
-
         Ok(match (violations.is_empty(), key_id) {
             (true, Some(key_id)) => Ok(Self { key_id }),
             _ => Err(violations),
@@ -1046,7 +1018,6 @@ impl Decode for GetKeyPolicyInput {
         let mut violations = Violations::default();
         let key_id = violations.text("keyId", Required, &KEY_ID_TYPE, key_id);
         let policy_name = violations.text("policyName", Optional, &POLICY_NAME_TYPE, policy_name);
-
         Ok(match (violations.is_empty(), key_id) {
             (true, Some(key_id)) => Ok(Self { key_id, policy_name }),
             _ => Err(violations),
@@ -1068,7 +1039,6 @@ impl Decode for GetKeyRotationStatusInput {
         }
         let mut violations = Violations::default();
         let key_id = violations.text("keyId", Required, &KEY_ID_TYPE, key_id);
-
         Ok(match (violations.is_empty(), key_id) {
             (true, Some(key_id)) => Ok(Self { key_id }),
             _ => Err(violations),
@@ -1096,7 +1066,6 @@ impl Decode for GetParametersForImportInput {
         let key_id = violations.text("keyId", Required, &KEY_ID_TYPE, key_id);
         let wrapping_algorithm = violations.choice("wrappingAlgorithm", Required, &ALGORITHM_SPEC, wrapping_algorithm);
         let wrapping_key_spec = violations.choice("wrappingKeySpec", Required, &WRAPPING_KEY_SPEC, wrapping_key_spec);
-
         Ok(match (violations.is_empty(), key_id, wrapping_algorithm, wrapping_key_spec) {
             (true, Some(key_id), Some(wrapping_algorithm), Some(wrapping_key_spec)) => {
                 Ok(Self { key_id, wrapping_algorithm, wrapping_key_spec })
@@ -1124,7 +1093,6 @@ impl Decode for GetPublicKeyInput {
         let key_id = violations.text("keyId", Required, &KEY_ID_TYPE, key_id);
         let grant_tokens =
             violations.texts("grantTokens", Optional, Items::of(&GRANT_TOKEN_LIST), &GRANT_TOKEN_TYPE, grant_tokens);
-
         Ok(match (violations.is_empty(), key_id) {
             (true, Some(key_id)) => Ok(Self { key_id, grant_tokens }),
             _ => Err(violations),
@@ -1154,7 +1122,6 @@ impl Decode for GrantConstraints {
         let encryption_context_equals =
             violations.text_map("encryptionContextEquals", Optional, encryption_context_equals);
         let source_arn = violations.text("sourceArn", Optional, &GRANT_CONSTRAINT_SOURCE_ARN_TYPE, source_arn);
-
         Ok(if violations.is_empty() {
             Ok(Self { encryption_context_subset, encryption_context_equals, source_arn })
         } else {
@@ -1204,7 +1171,6 @@ impl Decode for ImportKeyMaterialInput {
             key_material_description,
         );
         let key_material_id = violations.text("keyMaterialId", Optional, &BACKING_KEY_ID_TYPE, key_material_id);
-
         Ok(match (violations.is_empty(), key_id, import_token, encrypted_key_material) {
             (true, Some(key_id), Some(import_token), Some(encrypted_key_material)) => Ok(Self {
                 key_id,
@@ -1241,7 +1207,6 @@ impl Decode for ListAliasesInput {
         let key_id = violations.text("keyId", Optional, &KEY_ID_TYPE, key_id);
         let limit = violations.integer("limit", Optional, &LIMIT_TYPE, limit);
         let marker = violations.text("marker", Optional, &MARKER_TYPE, marker);
-
         Ok(if violations.is_empty() { Ok(Self { key_id, limit, marker }) } else { Err(violations) })
     }
 }
@@ -1276,7 +1241,6 @@ impl Decode for ListGrantsInput {
         let grantee_principal = violations.text("granteePrincipal", Optional, &PRINCIPAL_ID_TYPE, grantee_principal);
         let grantee_service_principal =
             violations.text("granteeServicePrincipal", Optional, &SERVICE_PRINCIPAL_TYPE, grantee_service_principal);
-
         Ok(match (violations.is_empty(), key_id) {
             (true, Some(key_id)) => {
                 Ok(Self { limit, marker, key_id, grant_id, grantee_principal, grantee_service_principal })
@@ -1306,7 +1270,6 @@ impl Decode for ListKeyPoliciesInput {
         let key_id = violations.text("keyId", Required, &KEY_ID_TYPE, key_id);
         let limit = violations.integer("limit", Optional, &LIMIT_TYPE, limit);
         let marker = violations.text("marker", Optional, &MARKER_TYPE, marker);
-
         Ok(match (violations.is_empty(), key_id) {
             (true, Some(key_id)) => Ok(Self { key_id, limit, marker }),
             _ => Err(violations),
@@ -1338,7 +1301,6 @@ impl Decode for ListKeyRotationsInput {
             violations.choice("includeKeyMaterial", Optional, &INCLUDE_KEY_MATERIAL, include_key_material);
         let limit = violations.integer("limit", Optional, &LIMIT_TYPE, limit);
         let marker = violations.text("marker", Optional, &MARKER_TYPE, marker);
-
         Ok(match (violations.is_empty(), key_id) {
             (true, Some(key_id)) => Ok(Self { key_id, include_key_material, limit, marker }),
             _ => Err(violations),
@@ -1372,7 +1334,6 @@ impl Decode for ListKeysInput {
             &RESOURCE_OWNER_TYPE,
             resource_owners,
         );
-
         Ok(if violations.is_empty() { Ok(Self { limit, marker, resource_owners }) } else { Err(violations) })
     }
 }
@@ -1397,7 +1358,6 @@ impl Decode for ListResourceTagsInput {
         let key_id = violations.text("keyId", Required, &KEY_ID_TYPE, key_id);
         let limit = violations.integer("limit", Optional, &LIMIT_TYPE, limit);
         let marker = violations.text("marker", Optional, &MARKER_TYPE, marker);
-
         Ok(match (violations.is_empty(), key_id) {
             (true, Some(key_id)) => Ok(Self { key_id, limit, marker }),
             _ => Err(violations),
@@ -1429,7 +1389,6 @@ impl Decode for ListRetirableGrantsInput {
         let retiring_principal = violations.text("retiringPrincipal", Optional, &PRINCIPAL_ID_TYPE, retiring_principal);
         let retiring_service_principal =
             violations.text("retiringServicePrincipal", Optional, &SERVICE_PRINCIPAL_TYPE, retiring_service_principal);
-
         Ok(if violations.is_empty() {
             Ok(Self { limit, marker, retiring_principal, retiring_service_principal })
         } else {
@@ -1462,7 +1421,6 @@ impl Decode for PutKeyPolicyInput {
         let policy = violations.text("policy", Required, &POLICY_TYPE, policy);
         let bypass_policy_lockout_safety_check =
             violations.plain("bypassPolicyLockoutSafetyCheck", Optional, bypass_policy_lockout_safety_check);
-
         Ok(match (violations.is_empty(), key_id, policy) {
             (true, Some(key_id), Some(policy)) => {
                 Ok(Self { key_id, policy_name, policy, bypass_policy_lockout_safety_check })
@@ -1532,7 +1490,6 @@ impl Decode for ReEncryptInput {
             &DRY_RUN_MODIFIER_TYPE,
             dry_run_modifiers,
         );
-
         Ok(match (violations.is_empty(), destination_key_id) {
             (true, Some(destination_key_id)) => Ok(Self {
                 ciphertext_blob,
@@ -1570,7 +1527,6 @@ impl Decode for RecipientInfo {
             violations.choice("keyEncryptionAlgorithm", Optional, &KEY_ENCRYPTION_MECHANISM, key_encryption_algorithm);
         let attestation_document =
             violations.blob("attestationDocument", Optional, &ATTESTATION_DOCUMENT_TYPE, attestation_document);
-
         Ok(if violations.is_empty() {
             Ok(Self { key_encryption_algorithm, attestation_document })
         } else {
@@ -1609,7 +1565,6 @@ impl Decode for ReplicateKeyInput {
             violations.plain("bypassPolicyLockoutSafetyCheck", Optional, bypass_policy_lockout_safety_check);
         let description = violations.text("description", Optional, &DESCRIPTION_TYPE, description);
         let tags = violations.structures("tags", Optional, tags);
-
         Ok(match (violations.is_empty(), key_id, replica_region) {
             (true, Some(key_id), Some(replica_region)) => {
                 Ok(Self { key_id, replica_region, policy, bypass_policy_lockout_safety_check, description, tags })
@@ -1642,7 +1597,6 @@ impl Decode for RetireGrantInput {
         let key_id = violations.text("keyId", Optional, &KEY_ID_TYPE, key_id);
         let grant_id = violations.text("grantId", Optional, &GRANT_ID_TYPE, grant_id);
         let dry_run = violations.plain("dryRun", Optional, dry_run);
-
         Ok(if violations.is_empty() { Ok(Self { grant_token, key_id, grant_id, dry_run }) } else { Err(violations) })
     }
 }
@@ -1667,7 +1621,6 @@ impl Decode for RevokeGrantInput {
         let key_id = violations.text("keyId", Required, &KEY_ID_TYPE, key_id);
         let grant_id = violations.text("grantId", Required, &GRANT_ID_TYPE, grant_id);
         let dry_run = violations.plain("dryRun", Optional, dry_run);
-
         Ok(match (violations.is_empty(), key_id, grant_id) {
             (true, Some(key_id), Some(grant_id)) => Ok(Self { key_id, grant_id, dry_run }),
             _ => Err(violations),
@@ -1689,7 +1642,6 @@ impl Decode for RotateKeyOnDemandInput {
         }
         let mut violations = Violations::default();
         let key_id = violations.text("keyId", Required, &KEY_ID_TYPE, key_id);
-
         Ok(match (violations.is_empty(), key_id) {
             (true, Some(key_id)) => Ok(Self { key_id }),
             _ => Err(violations),
@@ -1715,7 +1667,6 @@ impl Decode for ScheduleKeyDeletionInput {
         let key_id = violations.text("keyId", Required, &KEY_ID_TYPE, key_id);
         let pending_window_in_days =
             violations.integer("pendingWindowInDays", Optional, &PENDING_WINDOW_IN_DAYS_TYPE, pending_window_in_days);
-
         Ok(match (violations.is_empty(), key_id) {
             (true, Some(key_id)) => Ok(Self { key_id, pending_window_in_days }),
             _ => Err(violations),
@@ -1754,7 +1705,6 @@ impl Decode for SignInput {
         let signing_algorithm =
             violations.admitted("signingAlgorithm", Required, &SIGN_REQUEST_SIGNING_ALGORITHM_SPEC, signing_algorithm);
         let dry_run = violations.plain("dryRun", Optional, dry_run);
-
         Ok(match (violations.is_empty(), key_id, message, signing_algorithm) {
             (true, Some(key_id), Some(message), Some(signing_algorithm)) => {
                 Ok(Self { key_id, message, message_type, grant_tokens, signing_algorithm, dry_run })
@@ -1781,7 +1731,6 @@ impl Decode for Tag {
         let mut violations = Violations::default();
         let tag_key = violations.text("tagKey", Required, &TAG_KEY_TYPE, tag_key);
         let tag_value = violations.text("tagValue", Required, &TAG_VALUE_TYPE, tag_value);
-
         Ok(match (violations.is_empty(), tag_key, tag_value) {
             (true, Some(tag_key), Some(tag_value)) => Ok(Self { tag_key, tag_value }),
             _ => Err(violations),
@@ -1806,7 +1755,6 @@ impl Decode for TagResourceInput {
         let mut violations = Violations::default();
         let key_id = violations.text("keyId", Required, &KEY_ID_TYPE, key_id);
         let tags = violations.structures("tags", Required, tags);
-
         Ok(match (violations.is_empty(), key_id, tags) {
             (true, Some(key_id), Some(tags)) => Ok(Self { key_id, tags }),
             _ => Err(violations),
@@ -1831,7 +1779,6 @@ impl Decode for UntagResourceInput {
         let mut violations = Violations::default();
         let key_id = violations.text("keyId", Required, &KEY_ID_TYPE, key_id);
         let tag_keys = violations.texts("tagKeys", Required, Items::of(&TAG_KEY_LIST), &TAG_KEY_TYPE, tag_keys);
-
         Ok(match (violations.is_empty(), key_id, tag_keys) {
             (true, Some(key_id), Some(tag_keys)) => Ok(Self { key_id, tag_keys }),
             _ => Err(violations),
@@ -1856,7 +1803,6 @@ impl Decode for UpdateAliasInput {
         let mut violations = Violations::default();
         let alias_name = violations.text("aliasName", Required, &ALIAS_NAME_TYPE, alias_name);
         let target_key_id = violations.text("targetKeyId", Required, &KEY_ID_TYPE, target_key_id);
-
         Ok(match (violations.is_empty(), alias_name, target_key_id) {
             (true, Some(alias_name), Some(target_key_id)) => Ok(Self { alias_name, target_key_id }),
             _ => Err(violations),
@@ -1923,7 +1869,6 @@ impl Decode for UpdateCustomKeyStoreInput {
             violations.structure("xksProxyAuthenticationCredential", Optional, xks_proxy_authentication_credential);
         let xks_proxy_connectivity =
             violations.choice("xksProxyConnectivity", Optional, &XKS_PROXY_CONNECTIVITY_TYPE, xks_proxy_connectivity);
-
         Ok(match (violations.is_empty(), custom_key_store_id) {
             (true, Some(custom_key_store_id)) => Ok(Self {
                 custom_key_store_id,
@@ -1959,7 +1904,6 @@ impl Decode for UpdateKeyDescriptionInput {
         let mut violations = Violations::default();
         let key_id = violations.text("keyId", Required, &KEY_ID_TYPE, key_id);
         let description = violations.text("description", Required, &DESCRIPTION_TYPE, description);
-
         Ok(match (violations.is_empty(), key_id, description) {
             (true, Some(key_id), Some(description)) => Ok(Self { key_id, description }),
             _ => Err(violations),
@@ -1984,7 +1928,6 @@ impl Decode for UpdatePrimaryRegionInput {
         let mut violations = Violations::default();
         let key_id = violations.text("keyId", Required, &KEY_ID_TYPE, key_id);
         let primary_region = violations.text("primaryRegion", Required, &REGION_TYPE, primary_region);
-
         Ok(match (violations.is_empty(), key_id, primary_region) {
             (true, Some(key_id), Some(primary_region)) => Ok(Self { key_id, primary_region }),
             _ => Err(violations),
@@ -2030,7 +1973,6 @@ impl Decode for VerifyInput {
         let grant_tokens =
             violations.texts("grantTokens", Optional, Items::of(&GRANT_TOKEN_LIST), &GRANT_TOKEN_TYPE, grant_tokens);
         let dry_run = violations.plain("dryRun", Optional, dry_run);
-
         Ok(match (violations.is_empty(), key_id, message, signature, signing_algorithm) {
             (true, Some(key_id), Some(message), Some(signature), Some(signing_algorithm)) => {
                 Ok(Self { key_id, message, message_type, signature, signing_algorithm, grant_tokens, dry_run })
@@ -2070,7 +2012,6 @@ impl Decode for VerifyMacInput {
         let grant_tokens =
             violations.texts("grantTokens", Optional, Items::of(&GRANT_TOKEN_LIST), &GRANT_TOKEN_TYPE, grant_tokens);
         let dry_run = violations.plain("dryRun", Optional, dry_run);
-
         Ok(match (violations.is_empty(), message, key_id, mac_algorithm, mac) {
             (true, Some(message), Some(key_id), Some(mac_algorithm), Some(mac)) => {
                 Ok(Self { message, key_id, mac_algorithm, mac, grant_tokens, dry_run })
@@ -2107,7 +2048,6 @@ impl Decode for XksProxyAuthenticationCredentialType {
             &XKS_PROXY_AUTHENTICATION_RAW_SECRET_ACCESS_KEY_TYPE,
             raw_secret_access_key,
         );
-
         Ok(match (violations.is_empty(), access_key_id, raw_secret_access_key) {
             (true, Some(access_key_id), Some(raw_secret_access_key)) => {
                 Ok(Self { access_key_id, raw_secret_access_key })
