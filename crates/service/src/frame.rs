@@ -21,7 +21,7 @@ use strongroom_core::key::{KeyMaterial, KeyRecord, KeyUsageRecord};
 use strongroom_core::state::{self, Admission};
 use strongroom_core::world::{Rng, Timestamp};
 use strongroom_crypto::cost::{self, Work};
-use strongroom_vault::{Handle, Vault};
+use strongroom_vault::{Handle, Opening, Vault};
 use strongroom_wire::json::{self, Decode, Encode};
 use strongroom_wire::kms::facts;
 use zeroize::Zeroizing;
@@ -329,12 +329,19 @@ impl<'a> Cx<'a> {
         id: KeyMaterialId,
     ) -> Result<Arc<Handle>, OpError> {
         self.opened.lock().unwrap_or_else(PoisonError::into_inner).push(key.resource().arn);
-        match self.vault().open(key, id) {
+        let opening = match self.vault().begin_open(key, id) {
             Err(strongroom_vault::Error::AccountKeyNotLoaded) => {
                 self.keyring().ensure_account_key(key.resource().arn.account).await?;
-                Ok(self.vault().open(key, id)?)
+                self.vault().begin_open(key, id)?
             }
-            outcome => Ok(outcome?),
+            outcome => outcome?,
+        };
+        match opening {
+            Opening::Open(handle) => Ok(handle),
+            Opening::Cold(cold) => {
+                let vault = Arc::clone(&self.node.vault);
+                Ok(self.compute(cold.spec(), Work::Open, move || cold.open(&vault)).await??)
+            }
         }
     }
 

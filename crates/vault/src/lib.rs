@@ -22,7 +22,7 @@ mod tests;
 
 pub use handle::Handle;
 pub use import::{ImportParameters, ImportRefusal, ImportRequest};
-pub use open::{Genesis, Vault};
+pub use open::{Cold, Genesis, Opening, Vault};
 pub use sealed::RecordName;
 pub use strongroom_crypto::material::Message;
 

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use quick_cache::sync::Cache;
@@ -32,6 +33,8 @@ pub struct Vault {
     storage: StorageKey,
     accounts: ArcSwap<HashMap<AccountId, Arc<AccountKey>>>,
     handles: Cache<(KeyArn, KeyMaterialId), Arc<Handle>>,
+    /// How often open material was forgotten. What was being opened meanwhile is not kept: it may be what was forgotten.
+    forgettings: AtomicU64,
 }
 
 /// What the service keeps of a new vault, outside the sealed tables.
@@ -73,6 +76,7 @@ impl Vault {
             storage: StorageKey::new(FIRST_VERSION, &storage),
             accounts: ArcSwap::default(),
             handles: Cache::new(OPEN_HANDLES_MAX),
+            forgettings: AtomicU64::new(0),
         })
     }
 
@@ -152,23 +156,32 @@ impl Vault {
     /// # Errors
     /// [`Error::NoSuchMaterial`], [`Error::AccountKeyNotLoaded`] (bring it and ask again), [`Error::Damaged`].
     pub fn open(&self, key: &Authorized<Arc<KeyRecord>>, id: KeyMaterialId) -> Result<Arc<Handle>, Error> {
+        match self.begin_open(key, id)? {
+            Opening::Open(handle) => Ok(handle),
+            Opening::Cold(cold) => cold.open(self),
+        }
+    }
+
+    /// The open material, or what is left to do: that takes hundreds of microseconds for RSA (see [`strongroom_crypto::cost`]), and
+    /// need not be done where it was asked for.
+    ///
+    /// # Errors
+    /// Those of [`Vault::open`].
+    pub fn begin_open(&self, key: &Authorized<Arc<KeyRecord>>, id: KeyMaterialId) -> Result<Opening, Error> {
         let record = key.resource();
         // Material that was deleted does not open, even while an open copy is still about.
         let wrapped =
             record.material(id).and_then(|material| material.wrapped.as_ref()).ok_or(Error::NoSuchMaterial)?;
         let name = (record.arn, id);
+        let forgettings = self.forgettings.load(Ordering::SeqCst);
         if let Some(handle) = self.handles.get(&name) {
-            return Ok(handle);
+            return Ok(Opening::Open(handle));
         }
         let account_key = self.account_key(record.arn.account)?;
         if account_key.version() != wrapped.wrapping_key_version {
             return Err(Error::Damaged);
         }
-        let stored = account_key.unwrap_material(&record.arn, id, record.spec, wrapped)?;
-        let material = Material::from_stored(record.spec, &stored).map_err(|_| Error::Damaged)?;
-        let handle = Arc::new(Handle::new(record.arn, id, material));
-        self.handles.insert(name, Arc::clone(&handle));
-        Ok(handle)
+        Ok(Opening::Cold(Cold { name, spec: record.spec, wrapped: wrapped.clone(), account_key, forgettings }))
     }
 
     /// Wipes the open material of a key that was destroyed.
@@ -180,6 +193,7 @@ impl Vault {
 
     /// Wipes the open copy of one material.
     pub fn forget_material(&self, arn: &KeyArn, id: KeyMaterialId) {
+        self.forgettings.fetch_add(1, Ordering::SeqCst);
         self.handles.remove(&(*arn, id));
     }
 
@@ -189,6 +203,55 @@ impl Vault {
 
     fn account_key(&self, account: AccountId) -> Result<Arc<AccountKey>, Error> {
         self.accounts.load().get(&account).cloned().ok_or(Error::AccountKeyNotLoaded)
+    }
+}
+
+/// How far the opening of material came.
+#[derive(Debug)]
+#[must_use]
+pub enum Opening {
+    /// It was open already.
+    Open(Arc<Handle>),
+    /// It is still wrapped.
+    Cold(Cold),
+}
+
+/// Material that may be opened, still wrapped. There is one only where a caller was authorized.
+#[must_use]
+pub struct Cold {
+    name: (KeyArn, KeyMaterialId),
+    spec: KeySpec,
+    wrapped: Wrapped,
+    account_key: Arc<AccountKey>,
+    forgettings: u64,
+}
+
+impl Cold {
+    /// Of what kind the material is.
+    pub const fn spec(&self) -> KeySpec {
+        self.spec
+    }
+
+    /// Opens it, and keeps it open in `vault`, where it came from.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`].
+    pub fn open(self, vault: &Vault) -> Result<Arc<Handle>, Error> {
+        let (arn, id) = self.name;
+        let stored = self.account_key.unwrap_material(&arn, id, self.spec, &self.wrapped)?;
+        let material = Material::from_stored(self.spec, &stored).map_err(|_| Error::Damaged)?;
+        let handle = Arc::new(Handle::new(arn, id, material));
+        vault.handles.insert(self.name, Arc::clone(&handle));
+        if vault.forgettings.load(Ordering::SeqCst) != self.forgettings {
+            vault.handles.remove(&self.name);
+        }
+        Ok(handle)
+    }
+}
+
+impl std::fmt::Debug for Cold {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Cold").field("name", &self.name).field("spec", &self.spec).finish_non_exhaustive()
     }
 }
 

@@ -14,7 +14,7 @@ use strongroom_crypto::public::PublicKey;
 use crate::blob::{Header, encode_context};
 use crate::handle::{Handle, material_id};
 use crate::seal::MemorySeal;
-use crate::{Error, ImportRefusal, ImportRequest, Vault};
+use crate::{Error, ImportRefusal, ImportRequest, Opening, Vault};
 
 const KEY: &str = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
 const CHINA_KEY: &str = "arn:aws-cn:kms:cn-north-1:111122223333:key/mrk-1234abcd12ab34cd56ef1234567890ab";
@@ -110,6 +110,21 @@ fn a_forgotten_key_is_opened_again() {
     assert!(Arc::ptr_eq(&first, &open(&vault, &key)));
     vault.forget(key.resource());
     assert!(!Arc::ptr_eq(&first, &open(&vault, &key)));
+}
+
+#[test]
+fn what_is_forgotten_while_it_is_opened_is_not_kept() {
+    let (vault, rng) = vault();
+    let key = key_in(&vault, &rng, KEY, KeySpec::EccNistP384);
+    let begin = || vault.begin_open(&key, key.resource().materials[0].id).expect("may be opened");
+    let Opening::Cold(cold) = begin() else { panic!("nobody opened it before") };
+    vault.forget(key.resource());
+    assert_eq!(cold.spec(), KeySpec::EccNistP384);
+    drop(cold.open(&vault).expect("opens for who asked before"));
+    let Opening::Cold(cold) = begin() else { panic!("what was forgotten is open") };
+    let handle = cold.open(&vault).expect("opens");
+    let Opening::Open(kept) = begin() else { panic!("what was opened is cold") };
+    assert!(Arc::ptr_eq(&handle, &kept));
 }
 
 #[test]
