@@ -6,6 +6,9 @@ import os
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from harness.openssl import openssl, public_of
 
@@ -94,8 +97,48 @@ def test_an_hmac_is_that_of_the_owners_bytes(dev_boto3, spec, size):
     bits = spec.removeprefix("HMAC_")
     mac = kms.generate_mac(KeyId=key, Message=b"message", MacAlgorithm=f"HMAC_SHA_{bits}")["Mac"]
     assert mac == hmac.digest(material, b"message", getattr(hashlib, f"sha{bits}"))
+    foreign = hmac.digest(material, b"another message", getattr(hashlib, f"sha{bits}"))
+    members = {"KeyId": key, "Message": b"another message", "MacAlgorithm": f"HMAC_SHA_{bits}"}
+    assert kms.verify_mac(**members, Mac=foreign)["MacValid"]
     with pytest.raises(kms.exceptions.IncorrectKeyMaterialException):
         bring(kms, external_key(kms, KeySpec=spec, KeyUsage="GENERATE_VERIFY_MAC"), material + b"x")
+
+
+def test_signatures_that_the_owner_made_verify(dev_boto3):
+    kms = dev_boto3
+    message = b"signed elsewhere"
+    rsa_key, p256, ed25519_key = (
+        rsa.generate_private_key(65537, 2048),
+        ec.generate_private_key(ec.SECP256R1()),
+        ed25519.Ed25519PrivateKey.generate(),
+    )
+
+    def signing_key(spec, private_key):
+        key = external_key(kms, KeySpec=spec, KeyUsage="SIGN_VERIFY")
+        form = (Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+        bring(kms, key, private_key.private_bytes(*form))
+        return key
+
+    rsa_id = signing_key("RSA_2048", rsa_key)
+    for bits, digest in ((256, hashes.SHA256()), (384, hashes.SHA384()), (512, hashes.SHA512())):
+        pkcs1 = rsa_key.sign(message, padding.PKCS1v15(), digest)
+        members = {"KeyId": rsa_id, "Message": message}
+        assert kms.verify(**members, Signature=pkcs1, SigningAlgorithm=f"RSASSA_PKCS1_V1_5_SHA_{bits}")["SignatureValid"]
+        # The salt is as long as the digest; what has another is refused, be it none or all that fits.
+        for salt_bytes, valid in ((digest.digest_size, True), (0, False), (20, False), (256 - digest.digest_size - 2, False)):
+            pss = rsa_key.sign(message, padding.PSS(padding.MGF1(digest), salt_bytes), digest)
+            members["Signature"], members["SigningAlgorithm"] = pss, f"RSASSA_PSS_SHA_{bits}"
+            if valid:
+                assert kms.verify(**members)["SignatureValid"]
+            else:
+                with pytest.raises(kms.exceptions.KMSInvalidSignatureException):
+                    kms.verify(**members)
+    for spec, algorithm, private_key, signature in (
+        ("ECC_NIST_P256", "ECDSA_SHA_256", p256, p256.sign(message, ec.ECDSA(hashes.SHA256()))),
+        ("ECC_NIST_EDWARDS25519", "ED25519_SHA_512", ed25519_key, ed25519_key.sign(message)),
+    ):
+        members = {"KeyId": signing_key(spec, private_key), "Message": message, "SigningAlgorithm": algorithm}
+        assert kms.verify(**members, Signature=signature)["SignatureValid"]
 
 
 def test_material_of_another_curve_or_type_is_refused(dev_boto3):
