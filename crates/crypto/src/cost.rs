@@ -1,7 +1,7 @@
 //! What an operation costs, so that slow ones go to a pool of their own and do not delay symmetric calls.
 //!
-//! The figures are medians on one core of the project's machine, in microseconds, of the slowest algorithm where there are
-//! several. Rough, but their order does not change: RustCrypto's are an upper bound.
+//! The figures are medians on one core in microseconds, of the slowest algorithm where there are several, as `cargo xtask bench`
+//! prints them. Another machine has others, but their order does not change.
 
 use strongroom_core::generated::KeySpec;
 
@@ -32,21 +32,21 @@ pub const fn cost_us(spec: KeySpec, work: Work) -> u32 {
         KeySpec::SymmetricDefault | KeySpec::Hmac224 | KeySpec::Hmac256 | KeySpec::Hmac384 | KeySpec::Hmac512 => {
             [2, 2, 2, 2]
         }
-        KeySpec::Rsa2048 => [48_000, 130, 240, 16],
-        KeySpec::Rsa3072 => [177_000, 250, 690, 33],
-        KeySpec::Rsa4096 => [360_000, 410, 1_470, 57],
-        KeySpec::EccNistP256 => [9, 9, 35, 39],
-        KeySpec::EccNistP384 => [43, 43, 102, 157],
-        KeySpec::EccNistP521 => [69, 66, 167, 280],
-        KeySpec::EccSecgP256k1 => [191, 191, 193, 181],
-        KeySpec::EccNistEdwards25519 => [7, 8, 45, 43],
-        KeySpec::MlDsa44 => [25, 25, 1_000, 150],
-        KeySpec::MlDsa65 => [42, 42, 1_500, 200],
-        KeySpec::MlDsa87 => [64, 64, 2_000, 300],
-        KeySpec::MlKem512 => [100, 100, 10, 14],
-        KeySpec::MlKem768 => [150, 150, 17, 21],
-        KeySpec::MlKem1024 => [210, 210, 25, 31],
-        KeySpec::Sm2 => [200, 200, 175, 390],
+        KeySpec::Rsa2048 => [39_000, 109, 212, 14],
+        KeySpec::Rsa3072 => [172_000, 203, 611, 27],
+        KeySpec::Rsa4096 => [332_000, 351, 1_300, 47],
+        KeySpec::EccNistP256 => [8, 9, 31, 34],
+        KeySpec::EccNistP384 => [37, 39, 98, 137],
+        KeySpec::EccNistP521 => [61, 70, 161, 238],
+        KeySpec::EccSecgP256k1 => [159, 160, 165, 159],
+        KeySpec::EccNistEdwards25519 => [6, 6, 15, 28],
+        KeySpec::MlDsa44 => [22, 22, 501, 62],
+        KeySpec::MlDsa65 => [37, 36, 764, 87],
+        KeySpec::MlDsa87 => [55, 55, 867, 127],
+        KeySpec::MlKem512 => [31, 29, 10, 8],
+        KeySpec::MlKem768 => [50, 46, 15, 13],
+        KeySpec::MlKem1024 => [75, 69, 23, 19],
+        KeySpec::Sm2 => [134, 134, 138, 303],
     };
     match work {
         Work::Generate => generate,
