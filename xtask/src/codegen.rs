@@ -20,6 +20,7 @@ mod patterns;
 mod query;
 mod samples;
 mod shapes;
+mod shown;
 mod types;
 
 use std::fs;
@@ -104,6 +105,7 @@ fn kms() -> Result<Vec<(String, String)>, String> {
         ("crates/wire/src/kms/generated/ops.rs", codec::write_ops(&model)),
         ("crates/wire/src/kms/generated/samples.rs", samples::write(&model, &structures, SAMPLE_IMPORTS, "JSON")),
         ("crates/wire/src/kms/generated/shapes.rs", shapes::write(&model, notes, &structures, SHAPE_IMPORTS)),
+        ("crates/wire/src/kms/generated/shown.rs", shown::write(&model, &overlay, &structures)),
     ];
     Ok(files.into_iter().map(|(path, text)| (path.to_owned(), text)).collect())
 }

@@ -23,6 +23,8 @@ use strongroom_core::key::{KeyRecord, Tag};
 use strongroom_core::world::Timestamp;
 use strongroom_wire::kms::facts;
 
+use crate::gate::TlsDetails;
+
 /// How a request arrived.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Circumstances<'a> {
@@ -32,6 +34,12 @@ pub(crate) struct Circumstances<'a> {
     pub(crate) is_secure: bool,
     pub(crate) user_agent: Option<&'a str>,
     pub(crate) referer: Option<&'a str>,
+    /// How the connection is protected.
+    pub(crate) tls: Option<&'a TlsDetails>,
+    /// The host that the caller meant.
+    pub(crate) host: Option<&'a str>,
+    /// The access key that the signature names; before authentication it proves nothing.
+    pub(crate) access_key_id: Option<&'a str>,
 }
 
 /// What an operation was asked to do, in as far as policies can ask for it.
@@ -475,6 +483,9 @@ mod tests {
                 is_secure: true,
                 user_agent: Some("agent"),
                 referer: Some("referer"),
+                tls: None,
+                host: None,
+                access_key_id: None,
             },
             asked: &asked,
             subject: Subject::Key(&record, &aliases),
@@ -565,6 +576,9 @@ mod tests {
                 is_secure: false,
                 user_agent: None,
                 referer: None,
+                tls: None,
+                host: None,
+                access_key_id: None,
             },
             asked: &asked,
             subject,

@@ -156,6 +156,9 @@ pub enum OpError {
     /// A panic was caught.
     #[error("a panic was caught")]
     Panicked,
+    /// The audit record could not be written.
+    #[error(transparent)]
+    Unrecorded(#[from] crate::audit::Unrecorded),
 }
 
 impl From<strongroom_vault::Error> for OpError {
@@ -216,7 +219,7 @@ impl OpError {
 
     /// Whether the fault is the service's own, to be told to the operator.
     pub const fn is_internal(&self) -> bool {
-        matches!(self, Self::Vault(_) | Self::Store(_) | Self::BadRecord | Self::Panicked)
+        matches!(self, Self::Vault(_) | Self::Store(_) | Self::BadRecord | Self::Panicked | Self::Unrecorded(_))
     }
 }
 
@@ -300,7 +303,7 @@ impl From<&OpError> for Fault {
                 E::ThrottlingException,
                 "You have exceeded the rate at which you may call KMS. Reduce the frequency of your calls.",
             ),
-            OpError::Vault(_) | OpError::Store(_) | OpError::BadRecord | OpError::Panicked => {
+            OpError::Vault(_) | OpError::Store(_) | OpError::BadRecord | OpError::Panicked | OpError::Unrecorded(_) => {
                 Self::silent(E::KMSInternalException)
             }
         }

@@ -22,11 +22,12 @@ use strongroom_core::state::{self, Admission};
 use strongroom_core::world::{Rng, Timestamp};
 use strongroom_crypto::cost::{self, Work};
 use strongroom_vault::{Handle, Opening, Vault};
-use strongroom_wire::json::{self, Decode, Encode};
-use strongroom_wire::kms::facts;
+use strongroom_wire::json::{self, Decode, Encode, Shown};
+use strongroom_wire::kms::facts::Resource;
+use strongroom_wire::kms::{Fault, facts};
 use zeroize::Zeroizing;
 
-use crate::audit::Record;
+use crate::audit::{Called, Entry, KMS, Origin};
 use crate::context::{Asked, Circumstances, Subject, Values};
 use crate::error::OpError;
 use crate::identity::Standing;
@@ -38,9 +39,9 @@ pub(crate) trait Operation {
     /// Its name in the API.
     const NAME: OpName;
     /// What it takes.
-    type Input: Decode;
+    type Input: Decode + Shown;
     /// What it gives.
-    type Output: Encode;
+    type Output: Encode + Shown;
 
     /// Validates, authorizes, executes.
     fn run(cx: &Cx<'_>, input: Self::Input) -> impl Future<Output = Result<Self::Output, OpError>> + Send;
@@ -58,6 +59,8 @@ pub(crate) struct Cx<'a> {
     /// The Region of the request.
     pub(crate) region: Region,
     pub(crate) now: Timestamp,
+    /// The audit record under way.
+    pub(crate) entry: &'a Entry,
     circumstances: Circumstances<'a>,
     /// The keys whose material was opened for this call.
     opened: Mutex<Vec<KeyArn>>,
@@ -79,44 +82,72 @@ pub(crate) struct Call<'a> {
 /// Runs one operation: the only place that decodes, audits and answers.
 pub(crate) async fn serve<O: Operation>(node: &Node, call: &Call<'_>) -> Result<Zeroizing<Vec<u8>>, OpError> {
     debug_assert_eq!(O::NAME, call.op, "the registry sends each operation to its own code");
-    let cx = Cx::new(node, call);
+    let entry = call.open_entry();
+    let cx = Cx::new(node, call, &entry);
     let work = async {
         let input = json::decode::<O::Input>(call.body).map_err(OpError::Malformed)?;
+        entry.note_request(&input);
         O::run(&cx, input).await
     };
     let outcome = AssertUnwindSafe(work).catch_unwind().await.unwrap_or(Err(OpError::Panicked));
-    close_record(node, call, outcome.as_ref().err());
+    if let Ok(output) = &outcome {
+        entry.note_reply(output);
+    }
+    close_entry(node, call, &entry, outcome.as_ref().err()).await?;
     let output = outcome?;
     cx.note_usage(call.request_id);
     Ok(json::encode(&output))
 }
 
 /// An operation of the API that this service does not offer: authenticated, decoded, validated, refused.
-pub(crate) fn serve_unsupported<I: Decode>(node: &Node, call: &Call<'_>) -> Result<Zeroizing<Vec<u8>>, OpError> {
+pub(crate) async fn serve_unsupported<I: Decode + Shown>(
+    node: &Node,
+    call: &Call<'_>,
+) -> Result<Zeroizing<Vec<u8>>, OpError> {
+    let entry = call.open_entry();
     let refusal = match json::decode::<I>(call.body) {
-        Ok(_) => OpError::Unsupported(Some(format!("{} is not supported by this service.", call.op).into())),
+        Ok(input) => {
+            entry.note_request(&input);
+            OpError::Unsupported(Some(format!("{} is not supported by this service.", call.op).into()))
+        }
         Err(bad) => OpError::Malformed(bad),
     };
-    close_record(node, call, Some(&refusal));
+    close_entry(node, call, &entry, Some(&refusal)).await?;
     Err(refusal)
 }
 
-fn close_record(node: &Node, call: &Call<'_>, error: Option<&OpError>) {
-    let record = Record {
-        op: call.op,
-        request_id: call.request_id,
-        caller: &call.caller,
-        region: call.region,
-        time: call.now,
-        error,
-    };
-    node.journal.close(&record);
+async fn close_entry(node: &Node, call: &Call<'_>, entry: &Entry, error: Option<&OpError>) -> Result<(), OpError> {
+    if let Some(error) = error.filter(|error| error.is_internal()) {
+        let Call { op, request_id, region, .. } = *call;
+        tracing::error!(%op, request.id = %request_id, %region, %error, "call failed");
+    }
+    let fault = error.map(Fault::from);
+    Ok(node.journal.close(entry, fault.as_ref().map(Into::into)).await?)
+}
+
+impl Call<'_> {
+    /// The audit record of this call.
+    fn open_entry(&self) -> Entry {
+        let facts = facts(self.op);
+        let entry = Entry::open(&Origin {
+            called: Called { source: KMS, operation: self.op.as_str().into(), read_only: facts.read_only },
+            request_id: self.request_id,
+            time: self.now,
+            caller: Some(&self.caller),
+            region: Some(self.region),
+            circumstances: self.circumstances,
+        });
+        if facts.reply_key_arn {
+            entry.tell_key_in_reply();
+        }
+        entry
+    }
 }
 
 impl<'a> Cx<'a> {
-    fn new(node: &'a Node, call: &'a Call<'_>) -> Self {
+    fn new(node: &'a Node, call: &'a Call<'_>, entry: &'a Entry) -> Self {
         let Call { op, ref caller, ref standing, account, region, now, circumstances, .. } = *call;
-        Self { node, op, caller, standing, account, region, now, circumstances, opened: Mutex::default() }
+        Self { node, op, caller, standing, account, region, now, entry, circumstances, opened: Mutex::default() }
     }
 
     pub(crate) fn keyring(&self) -> &Keyring {
@@ -212,6 +243,7 @@ impl<'a> Cx<'a> {
 
     /// Whether the caller may make, move or delete this alias.
     pub(crate) fn authorize_alias(&self, arn: AliasArn) -> Result<Authorized<AliasArn>, OpError> {
+        self.entry.note_alias(&arn);
         let subject = Subject::Other(arn.account);
         self.authorize_by_identity(self.action(), &Asked::default(), subject, arn)
     }
@@ -225,7 +257,9 @@ impl<'a> Cx<'a> {
     ) -> Result<Authorized<Arc<KeyRecord>>, Denied> {
         let values = self.values(asked, Subject::Key(&entry.record, &entry.aliases));
         let policies = self.policies_with(entry);
-        authorize(&self.request(action, &values), &policies, Arc::clone(&entry.record))
+        let outcome = authorize(&self.request(action, &values), &policies, Arc::clone(&entry.record));
+        self.note_key(&entry.record, outcome.is_ok());
+        outcome
     }
 
     /// Whether the caller may retire this grant of this key.
@@ -238,7 +272,17 @@ impl<'a> Cx<'a> {
         let values = self.values(asked, Subject::Key(&entry.record, &entry.aliases));
         let policies = self.policies_with(entry);
         let request = self.request(self.action(), &values);
-        authorize_retirement(&request, &policies, &grant.compiled, Arc::clone(&entry.record))
+        let outcome = authorize_retirement(&request, &policies, &grant.compiled, Arc::clone(&entry.record));
+        self.note_key(&entry.record, outcome.is_ok());
+        outcome
+    }
+
+    /// Puts the key on the record. A stranger who was refused has named nothing: its record must not tell more than its reply.
+    fn note_key(&self, record: &KeyRecord, is_allowed: bool) {
+        let is_about_keys = facts(self.op).resource != Resource::Any;
+        if is_about_keys && (is_allowed || record.arn.account == self.account) {
+            self.entry.note_key(&record.arn);
+        }
     }
 
     /// Refuses a key policy by which the caller could not change it again, unless the caller insists (behaviours 7.3).
@@ -329,6 +373,9 @@ impl<'a> Cx<'a> {
         id: KeyMaterialId,
     ) -> Result<Arc<Handle>, OpError> {
         self.opened.lock().unwrap_or_else(PoisonError::into_inner).push(key.resource().arn);
+        if key.resource().shows_material_ids() {
+            self.entry.note_material(id);
+        }
         let opening = match self.vault().begin_open(key, id) {
             Err(strongroom_vault::Error::AccountKeyNotLoaded) => {
                 self.keyring().ensure_account_key(key.resource().arn.account).await?;

@@ -6,19 +6,20 @@
 //! - Every reply is JSON or empty, and has a request id.
 //! - A reply never tells an internal detail.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use http::HeaderMap;
 use strongroom_authz::caller::Caller;
 use strongroom_core::ids::{AccountId, Region, RequestId};
-use strongroom_core::world::Timestamp;
 use strongroom_crypto::digest;
 use strongroom_wire::kms::{ErrorCode, Fault, facts};
-use strongroom_wire::sigv4::{self, AuthError, Policy, RequestHead};
+use strongroom_wire::sigv4::{self, AuthError, Policy, RequestHead, Unverified};
 use strongroom_wire::target::{self, CONTENT_TYPE_JSON};
 use zeroize::Zeroizing;
 
+use crate::audit::{Called, Entry, KMS, Origin};
 use crate::context::Circumstances;
 use crate::error::OpError;
 use crate::frame::Call;
@@ -119,15 +120,50 @@ impl Node {
         request_id: RequestId,
         request: &Request<'_>,
     ) -> Result<Zeroizing<Vec<u8>>, Fault> {
-        let op = target::resolve(request.method, request.path, request.headers)?;
         let now = self.clock.now();
-        let Signer { caller, standing, account, region } = self.authenticate(request, now).await?;
         let circumstances = Circumstances {
             peer: request.peer,
             is_secure: request.tls.is_some(),
             user_agent: header(request, &http::header::USER_AGENT),
             referer: header(request, &http::header::REFERER),
+            tls: request.tls,
+            host: header(request, &http::header::HOST),
+            access_key_id: None,
         };
+        let op = target::resolve(request.method, request.path, request.headers);
+        let head =
+            RequestHead { method: request.method, path: request.path, query: request.query, headers: request.headers };
+        let claim = sigv4::parse(&head, now, &Policy::KMS);
+        let claimed = claim.as_ref().ok().copied();
+        let circumstances =
+            Circumstances { access_key_id: claimed.map(|claim| claim.access_key_id()), ..circumstances };
+        let turned_away = |operation: Cow<'static, str>, read_only| Origin {
+            called: Called { source: KMS, operation, read_only },
+            request_id,
+            time: now,
+            caller: None,
+            region: claimed.map(|claim| claim.region()),
+            circumstances,
+        };
+        let op = match op {
+            Ok(op) => op,
+            Err(unresolved) => {
+                let operation = target::claimed(request.headers).to_owned().into();
+                return Err(self.turn_away(&turned_away(operation, true), unresolved.into()).await);
+            }
+        };
+        let signer = match claim {
+            Ok(claim) => self.authenticate(&claim, request.body).await,
+            Err(error) => Err(error.into()),
+        };
+        let signer = match signer {
+            Ok(signer) => signer,
+            Err(fault) => {
+                let operation = op.as_str().into();
+                return Err(self.turn_away(&turned_away(operation, facts(op).read_only), fault).await);
+            }
+        };
+        let Signer { caller, standing, account, region } = signer;
         let call = Call { op, request_id, caller, standing, account, region, now, circumstances, body: request.body };
         let outcome =
             if facts(op).read_only { ops::dispatch(self, &call).await } else { self.dispatch_to_the_end(&call).await };
@@ -142,12 +178,21 @@ impl Node {
         let Call { op, request_id, ref caller, account, region, now, circumstances, .. } = *call;
         let (caller, standing) = (Arc::clone(caller), Arc::clone(&call.standing));
         let Circumstances { peer, is_secure, .. } = circumstances;
-        let user_agent = circumstances.user_agent.map(str::to_owned);
-        let referer = circumstances.referer.map(str::to_owned);
+        let tls = circumstances.tls.cloned();
+        let [user_agent, referer, host, access_key_id] =
+            [circumstances.user_agent, circumstances.referer, circumstances.host, circumstances.access_key_id]
+                .map(|text| text.map(str::to_owned));
         let under_way = Arc::clone(&self.changes).read_owned().await;
         let task = tokio::spawn(async move {
-            let (user_agent, referer) = (user_agent.as_deref(), referer.as_deref());
-            let circumstances = Circumstances { peer, is_secure, user_agent, referer };
+            let circumstances = Circumstances {
+                peer,
+                is_secure,
+                user_agent: user_agent.as_deref(),
+                referer: referer.as_deref(),
+                tls: tls.as_ref(),
+                host: host.as_deref(),
+                access_key_id: access_key_id.as_deref(),
+            };
             let call = Call { op, request_id, caller, standing, account, region, now, circumstances, body: &body };
             let outcome = ops::dispatch(&node, &call).await;
             drop(under_way);
@@ -156,11 +201,16 @@ impl Node {
         task.await.unwrap_or(Err(OpError::Panicked))
     }
 
+    /// Puts a call on the record that no operation was begun for. What the caller is to be told is the answer.
+    pub(crate) async fn turn_away(&self, origin: &Origin<'_>, fault: Fault) -> Fault {
+        match self.journal.close(&Entry::open(origin), Some((&fault).into())).await {
+            Ok(()) => fault,
+            Err(unrecorded) => Fault::from(&OpError::from(unrecorded)),
+        }
+    }
+
     /// Checks the signature and finds out who made it.
-    async fn authenticate(&self, request: &Request<'_>, now: Timestamp) -> Result<Signer, Fault> {
-        let head =
-            RequestHead { method: request.method, path: request.path, query: request.query, headers: request.headers };
-        let unverified = sigv4::parse(&head, now, &Policy::KMS)?;
+    async fn authenticate(&self, unverified: &Unverified<'_>, body: &[u8]) -> Result<Signer, Fault> {
         let region = unverified.region();
         let found = self.directory.access_key(unverified.access_key_id()).await.map_err(|error| Fault::from(&error))?;
         let key = found.ok_or(AuthError::UnknownAccessKey)?;
@@ -169,8 +219,8 @@ impl Node {
             return Err(AuthError::InvalidSessionToken.into());
         }
         if let Some(secret) = key.secret() {
-            let payload = digest::sha256(request.body);
-            self.signing_keys.with(&unverified, secret, |signing_key| unverified.verify(signing_key, &payload))?;
+            let payload = digest::sha256(body);
+            self.signing_keys.with(unverified, secret, |signing_key| unverified.verify(signing_key, &payload))?;
         }
         let caller = key.caller(region);
         let account = caller.account().ok_or(AuthError::UnknownAccessKey)?;

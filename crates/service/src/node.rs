@@ -152,13 +152,14 @@ impl Node {
         let slow = Arc::new(SlowPool::new(&limits)?);
         let keyring = Arc::new(Keyring::new(store, Arc::clone(&vault), Arc::clone(&rng)));
         let last_usage = Arc::new(LastUsage::default());
+        let journal = Journal::in_memory(Arc::clone(&rng));
         let tasks = Arc::new(Tasks {
             keyring: Arc::clone(&keyring),
             vault: Arc::clone(&vault),
             rng: Arc::clone(&rng),
             clock: Arc::clone(&clock),
             last_usage: Arc::clone(&last_usage),
-            journal: Journal,
+            journal: journal.clone(),
             turn: tokio::sync::Mutex::new(()),
         });
         Ok(Self {
@@ -174,7 +175,7 @@ impl Node {
             directory,
             signing_keys: SigningKeys::default(),
             slow,
-            journal: Journal,
+            journal,
             changes: Arc::default(),
         })
     }
@@ -185,6 +186,11 @@ impl Node {
     pub async fn run_due_tasks(&self) {
         self.tasks.run_due().await;
         self.tasks.flush_last_usage().await;
+    }
+
+    /// The latest events of the audit record, oldest first, each one JSON object of CloudTrail's format.
+    pub fn recent_audit_events(&self) -> Vec<String> {
+        self.journal.recent()
     }
 
     /// Ends the node once every change is made that has begun: its background work comes to an end, and what is in memory

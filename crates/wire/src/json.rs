@@ -43,6 +43,19 @@ pub trait Encode {
     fn encode<S: Sink>(&self, object: &mut Object<'_, S>);
 }
 
+/// A structure of which the audit record shows something. Generated; nobody else implements it.
+pub trait Shown {
+    /// Writes what may be seen: never a secret, never bytes.
+    #[doc(hidden)]
+    fn show(&self, object: &mut Object<'_, Vec<u8>>);
+
+    /// The member that the record shows as the ARN of the key that was found, and what the caller wrote there.
+    #[doc(hidden)]
+    fn resolved(&self) -> Option<(&'static str, Option<&str>)> {
+        None
+    }
+}
+
 /// A structure that was read: itself, or what it violates.
 pub(crate) type Checked<T> = Result<T, Violations>;
 
@@ -99,6 +112,13 @@ pub fn encode<T: Encode>(output: &T) -> Zeroizing<Vec<u8>> {
         return Zeroizing::new(Vec::new());
     }
     writer::write(output)
+}
+
+/// The members of `value` that the audit record shows, separated by commas and without braces.
+pub fn shown<T: Shown>(value: &T) -> Vec<u8> {
+    let mut out = Vec::with_capacity(128);
+    Object::<Vec<u8>>::members(&mut out, |members| value.show(members));
+    out
 }
 
 #[cfg(test)]

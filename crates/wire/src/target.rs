@@ -52,6 +52,20 @@ pub fn resolve(method: &str, path: &str, headers: &HeaderMap) -> Result<OpName, 
         .ok_or(Unresolved::UnknownOperation)
 }
 
+/// What a request calls its operation, for the record of a request that was not understood: `Unknown` when it has no name
+/// in the form of one.
+pub fn claimed(headers: &HeaderMap) -> &str {
+    const NAME_LEN_MAX: usize = 64;
+    headers
+        .get(&X_AMZ_TARGET)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|target| target.rsplit('.').next())
+        .filter(|name| {
+            (1..=NAME_LEN_MAX).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        })
+        .unwrap_or("Unknown")
+}
+
 /// The media type alone counts, in any case; parameters such as `charset=utf-8` do not.
 fn is_json(content_type: &[u8]) -> bool {
     let end = content_type.iter().position(|byte| *byte == b';').unwrap_or(content_type.len());
@@ -69,6 +83,22 @@ mod tests {
         rows.chain(target.map(|value| (X_AMZ_TARGET.clone(), value)))
             .map(|(name, value)| (name, HeaderValue::from_bytes(value.as_bytes()).expect("a header value")))
             .collect()
+    }
+
+    #[test]
+    fn a_record_names_what_looks_like_a_name() {
+        check(Some("TrentService.Encrypt"), "Encrypt");
+        check(Some("TrentService.Explode"), "Explode");
+        check(Some("Explode"), "Explode");
+        check(Some("TrentService."), "Unknown");
+        check(Some("TrentService.<b>"), "Unknown");
+        check(Some(&format!("TrentService.{}", "a".repeat(65))), "Unknown");
+        check(None, "Unknown");
+
+        #[track_caller]
+        fn check(target: Option<&str>, expect: &str) {
+            assert_eq!(claimed(&headers(None, target)), expect);
+        }
     }
 
     #[test]

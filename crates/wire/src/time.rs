@@ -27,6 +27,15 @@ pub fn iso8601(moment: Timestamp) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
 }
 
+/// Writes `Aug 30, 2015, 12:36:00 PM`: how audit records write the moments of a request or a reply (behaviours 13.1).
+pub fn spoken(moment: Timestamp) -> String {
+    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let [year, month, day, hour, minute, second] = fields(moment);
+    let month = usize::try_from(month - 1).ok().and_then(|at| MONTHS.get(at)).copied().unwrap_or_default();
+    let half = if hour < 12 { "AM" } else { "PM" };
+    format!("{month} {day}, {year}, {}:{minute:02}:{second:02} {half}", (hour + 11) % 12 + 1)
+}
+
 /// Year, month, day, hour, minute, second.
 fn fields(moment: Timestamp) -> [i64; 6] {
     let secs = moment.as_secs();
@@ -139,6 +148,19 @@ mod tests {
         #[track_caller]
         fn check(text: &str, millis: Option<i64>) {
             assert_eq!(parse_iso8601(text).map(Timestamp::as_millis), millis, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn moments_are_spoken() {
+        check("2022-12-07T22:37:45Z", "Dec 7, 2022, 10:37:45 PM");
+        check("2025-05-21T00:00:00Z", "May 21, 2025, 12:00:00 AM");
+        check("2025-01-01T12:05:09Z", "Jan 1, 2025, 12:05:09 PM");
+        check("2025-01-31T11:59:59Z", "Jan 31, 2025, 11:59:59 AM");
+
+        #[track_caller]
+        fn check(moment: &str, expect: &str) {
+            assert_eq!(spoken(parse_iso8601(moment).expect("a moment")), expect);
         }
     }
 

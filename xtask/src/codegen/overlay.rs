@@ -70,10 +70,29 @@ pub(crate) struct OperationRow {
     pub(crate) request_hashed: Vec<String>,
     #[serde(default)]
     pub(crate) request_hidden: Vec<String>,
+    /// What the audit record shows of a member where the caller says nothing.
+    #[serde(default)]
+    pub(crate) request_defaults: BTreeMap<String, Default>,
+    /// The member in whose place the audit record shows the ARN of the key that was found.
+    pub(crate) request_resolved: Option<String>,
     #[serde(default)]
     pub(crate) reply_shown: Vec<String>,
     #[serde(default)]
     pub(crate) reply_hidden: Vec<String>,
+    /// Whether the audit record tells the key's ARN among the elements of the reply though the reply has none.
+    #[serde(default)]
+    pub(crate) reply_key_arn: bool,
+}
+
+/// What holds where a caller says nothing.
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Default {
+    Text(String),
+    Boolean(bool),
+    Integer(i32),
+    /// What another member says, else a text.
+    Like([String; 2]),
 }
 
 /// What the policy action is asked on. The names are those of the generated facts.
@@ -220,6 +239,10 @@ impl OperationRow {
         let request = [&self.request_shown, &self.request_hashed, &self.request_hidden].into_iter().flatten();
         let input = operation.input.iter().flat_map(|input| model.structure(&input.shape).members.names());
         same_names(&format!("operations.{name}: the request"), input, request.map(String::as_str))?;
+        let mut named = self.request_defaults.keys().chain(&self.request_resolved);
+        if let Some(hidden) = named.find(|member| !self.request_shown.contains(member)) {
+            return Err(format!("operations.{name}: {hidden} is not shown"));
+        }
         let reply = [&self.reply_shown, &self.reply_hidden].into_iter().flatten().map(String::as_str);
         let output: Vec<&str> = match &operation.output {
             Some(output) => model.structure(&output.shape).members.names().collect(),

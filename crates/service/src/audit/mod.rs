@@ -1,65 +1,56 @@
-//! The audit record's place in the frame.
+//! The audit record: what every call leaves before its reply leaves.
 //!
-//! Every call passes here after it was decided and before it is answered. The journal that keeps the records in a chain of
-//! hashes is not part of the service yet; until then the record goes to the process's log, at debug level.
+//! An [`Entry`] is opened when a call comes, filled in while its operation runs, and closed into one event of CloudTrail's format
+//! (behaviours 13), or one for each account that it concerns.
 //!
-//! # Invariant
-//! Nothing secret: no plaintext, no key material, no token, no body.
+//! # Invariants
+//! - [`Journal::close`] returns when the record is written; who gets an error from it must not answer with anything but a failure.
+//! - Nothing secret: no plaintext, no key material, no token, no body. Only members that the overlay shows are written.
 
-use strongroom_authz::caller::Caller;
-use strongroom_core::arn::KeyArn;
-use strongroom_core::generated::OpName;
-use strongroom_core::ids::{Region, RequestId};
-use strongroom_core::world::Timestamp;
+mod entry;
+mod event;
+mod principal;
+mod ring;
+pub(crate) mod service_events;
 
-use crate::error::OpError;
-use crate::keys::Passed;
+use std::sync::Arc;
 
-/// What happened, in one call.
-pub(crate) struct Record<'a> {
-    pub(crate) op: OpName,
-    pub(crate) request_id: RequestId,
-    pub(crate) caller: &'a Caller,
-    pub(crate) region: Region,
-    pub(crate) time: Timestamp,
-    pub(crate) error: Option<&'a OpError>,
+use strongroom_core::world::Rng;
+
+pub(crate) use entry::{Called, Entry, Failure, KMS, Origin};
+use ring::Ring;
+
+/// The record could not be written: the call must fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the audit record could not be written")]
+pub struct Unrecorded;
+
+/// Where records go. Clones are the same journal.
+#[derive(Clone)]
+pub(crate) struct Journal {
+    rng: Arc<dyn Rng>,
+    ring: Arc<Ring>,
 }
 
-/// Where records go.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Journal;
-
 impl Journal {
-    /// The record of what the service did to a key without a caller, under the name that AWS's own such events have.
-    pub(crate) fn close_task(&self, event: &'static str, key: &KeyArn, time: Timestamp) {
-        tracing::info!(event, key.arn = %key, time_ms = time.as_millis(), "service event");
+    /// Keeps the latest events in memory.
+    pub(crate) fn in_memory(rng: Arc<dyn Rng>) -> Self {
+        Self { rng, ring: Arc::default() }
     }
 
-    /// The records of what time did to a key.
-    pub(crate) fn close_passed(&self, key: &KeyArn, passed: &Passed, time: Timestamp) {
-        for _ in &passed.expired {
-            self.close_task("DeleteExpiredKeyMaterial", key, time);
-        }
-        if passed.rotated.is_some() {
-            self.close_task("RotateKey", key, time);
-        }
+    /// Ends the record of a call, or of what the service did by itself.
+    ///
+    /// # Errors
+    /// [`Unrecorded`].
+    #[expect(clippy::unused_async, reason = "callers wait here for the record")]
+    pub(crate) async fn close(&self, entry: &Entry, failure: Option<Failure<'_>>) -> Result<(), Unrecorded> {
+        let events = entry.events(failure, &*self.rng).map_err(|_| Unrecorded)?;
+        self.ring.keep(events);
+        Ok(())
     }
 
-    /// Ends the record of a call.
-    pub(crate) fn close(&self, record: &Record<'_>) {
-        match record.error {
-            Some(error) if error.is_internal() => {
-                tracing::error!(op = %record.op, request.id = %record.request_id, region = %record.region, %error, "call failed");
-            }
-            Some(_) | None => tracing::debug!(
-                op = %record.op,
-                request.id = %record.request_id,
-                caller = record.caller.arn(),
-                region = %record.region,
-                time_ms = record.time.as_millis(),
-                refused = record.error.is_some(),
-                "call"
-            ),
-        }
+    /// The latest events, oldest first.
+    pub(crate) fn recent(&self) -> Vec<String> {
+        self.ring.recent()
     }
 }

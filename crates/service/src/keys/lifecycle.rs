@@ -13,8 +13,8 @@ use crate::error::OpError;
 pub(crate) struct Passed {
     /// Imported materials that are gone.
     pub(crate) expired: Vec<KeyMaterialId>,
-    /// The material that is current since.
-    pub(crate) rotated: Option<KeyMaterialId>,
+    /// The material that was current before, if there was one, and the one that is since.
+    pub(crate) rotated: Option<(Option<KeyMaterialId>, KeyMaterialId)>,
 }
 
 /// Does what is due with the key at `now`, but for its destruction. The account's wrapping key is loaded.
@@ -31,7 +31,7 @@ pub(crate) fn let_time_pass(
     let mut rotated = None;
     if record.is_rotation_due(now) {
         let material = vault.new_material(&record.arn, record.spec, now, rng)?;
-        rotated = Some(material.id);
+        rotated = Some((record.current_material().map(|before| before.id), material.id));
         record.rotate_automatically(material, now);
     }
     Ok(Passed { expired, rotated })

@@ -71,13 +71,13 @@ pub(crate) async fn dispatch(node: &Node, call: &Call<'_>) -> Result<Zeroizing<V
         OpName::UpdateAlias => serve::<alias::UpdateAlias>(node, call).await,
         OpName::UpdateKeyDescription => serve::<keys::UpdateKeyDescription>(node, call).await,
 
-        OpName::ConnectCustomKeyStore => serve_unsupported::<kms::ConnectCustomKeyStoreInput>(node, call),
-        OpName::CreateCustomKeyStore => serve_unsupported::<kms::CreateCustomKeyStoreInput>(node, call),
-        OpName::DeleteCustomKeyStore => serve_unsupported::<kms::DeleteCustomKeyStoreInput>(node, call),
-        OpName::DescribeCustomKeyStores => serve_unsupported::<kms::DescribeCustomKeyStoresInput>(node, call),
-        OpName::DisconnectCustomKeyStore => serve_unsupported::<kms::DisconnectCustomKeyStoreInput>(node, call),
-        OpName::ReplicateKey => serve_unsupported::<kms::ReplicateKeyInput>(node, call),
-        OpName::UpdateCustomKeyStore => serve_unsupported::<kms::UpdateCustomKeyStoreInput>(node, call),
-        OpName::UpdatePrimaryRegion => serve_unsupported::<kms::UpdatePrimaryRegionInput>(node, call),
+        OpName::ConnectCustomKeyStore => serve_unsupported::<kms::ConnectCustomKeyStoreInput>(node, call).await,
+        OpName::CreateCustomKeyStore => serve_unsupported::<kms::CreateCustomKeyStoreInput>(node, call).await,
+        OpName::DeleteCustomKeyStore => serve_unsupported::<kms::DeleteCustomKeyStoreInput>(node, call).await,
+        OpName::DescribeCustomKeyStores => serve_unsupported::<kms::DescribeCustomKeyStoresInput>(node, call).await,
+        OpName::DisconnectCustomKeyStore => serve_unsupported::<kms::DisconnectCustomKeyStoreInput>(node, call).await,
+        OpName::ReplicateKey => serve_unsupported::<kms::ReplicateKeyInput>(node, call).await,
+        OpName::UpdateCustomKeyStore => serve_unsupported::<kms::UpdateCustomKeyStoreInput>(node, call).await,
+        OpName::UpdatePrimaryRegion => serve_unsupported::<kms::UpdatePrimaryRegionInput>(node, call).await,
     }
 }

@@ -21,6 +21,7 @@ use tokio::sync::Mutex;
 pub(crate) use background::Background;
 
 use crate::audit::Journal;
+use crate::audit::service_events::{delete_key, of_passed};
 use crate::error::OpError;
 use crate::keys::{Keyring, LastUsage, let_time_pass};
 
@@ -75,12 +76,19 @@ impl Tasks {
         self.keyring.ensure_account_key(arn.account).await?;
         let task = if record.is_rotation_due(now) { SystemTask::Rotation } else { SystemTask::Expiry };
         let key = Authorized::for_system(task, record);
-        let passed =
-            self.keyring.change_key(&key, |record| let_time_pass(record, &self.vault, now, &*self.rng)).await?;
+        let mut events = Vec::new();
+        let change = |record: &mut KeyRecord| {
+            let passed = let_time_pass(record, &self.vault, now, &*self.rng)?;
+            events = of_passed(record, &passed, now);
+            Ok(passed)
+        };
+        let passed = self.keyring.change_key(&key, change).await?;
         for id in &passed.expired {
             self.vault.forget_material(arn, *id);
         }
-        self.journal.close_passed(arn, &passed, now);
+        for event in &events {
+            self.journal.close(event, None).await?;
+        }
         Ok(())
     }
 
@@ -89,7 +97,7 @@ impl Tasks {
         let key = Authorized::for_system(SystemTask::Deletion, record);
         if self.keyring.destroy(&key, now).await? {
             self.last_usage.forget(&arn);
-            self.journal.close_task("DeleteKey", &arn, now);
+            self.journal.close(&delete_key(&arn, now), None).await?;
         }
         Ok(())
     }

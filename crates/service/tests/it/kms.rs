@@ -72,11 +72,49 @@ impl TestKms {
         Self::start(Arc::clone(&self.store), Arc::clone(&self.seal), Arc::clone(&self.clock), None)
     }
 
+    /// The same over another store in front of the first one, and with another source of randomness.
+    pub(crate) fn restarted_over(&self, store: Arc<dyn Store>, rng: Arc<dyn Rng>) -> Self {
+        Self::start_with(store, Arc::clone(&self.seal), Arc::clone(&self.clock), None, rng)
+    }
+
+    pub(crate) fn store(&self) -> Arc<dyn Store> {
+        Arc::clone(&self.store)
+    }
+
+    /// The latest events of the audit record, oldest first.
+    pub(crate) fn events(&self) -> Vec<Value> {
+        self.node.recent_audit_events().iter().map(|event| serde_json::from_str(event).unwrap()).collect()
+    }
+
+    /// Sends a request as it is, in as far as it is given.
+    pub(crate) fn send(&self, method: &str, headers: &HeaderMap, body: &[u8]) -> (u16, Value) {
+        let reply = self.runtime.block_on(self.node.answer(Request {
+            method,
+            path: "/",
+            query: None,
+            headers,
+            body,
+            peer: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            tls: None,
+        }));
+        (reply.status, serde_json::from_slice(&reply.body).unwrap_or_default())
+    }
+
     fn start(
         store: Arc<dyn Store>,
         seal: Arc<MemorySeal>,
         clock: Arc<ManualClock>,
         task_period: Option<Duration>,
+    ) -> Self {
+        Self::start_with(store, seal, clock, task_period, Arc::new(SystemRng))
+    }
+
+    fn start_with(
+        store: Arc<dyn Store>,
+        seal: Arc<MemorySeal>,
+        clock: Arc<ManualClock>,
+        task_period: Option<Duration>,
+        rng: Arc<dyn Rng>,
     ) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         let account = |id: &str| AccountConfig {
@@ -94,7 +132,7 @@ impl TestKms {
             store: Arc::clone(&store),
             seal: Box::new(SharedSeal(Arc::clone(&seal))),
             clock: clock.clone(),
-            rng: Arc::new(SystemRng),
+            rng,
             identity: IdentityConfig { accounts: vec![account(OWNER), account(STRANGER)] },
             mode: Mode::Serve,
             limits: Limits { task_period, ..Limits::default() },

@@ -4,6 +4,7 @@
 
 mod algorithms;
 mod aliases;
+mod audit;
 mod deletion;
 mod fixtures;
 mod grants;

@@ -6,10 +6,11 @@ use std::collections::BTreeMap;
 use std::io::Write;
 
 use strongroom_core::world::Timestamp;
+use strongroom_crypto::digest::sha256;
 use zeroize::Zeroizing;
 
-use super::Encode;
 use super::scan::plain_len;
+use super::{Encode, Shown};
 
 /// Where JSON goes.
 pub trait Sink {
@@ -115,16 +116,68 @@ pub struct Object<'a, S> {
 
 impl Object<'_, Vec<u8>> {
     /// An object that holds no secret, in a buffer that grows.
-    pub(crate) fn build(members: impl FnOnce(&mut Object<'_, Vec<u8>>)) -> Vec<u8> {
+    pub fn build(members: impl FnOnce(&mut Object<'_, Vec<u8>>)) -> Vec<u8> {
         let mut out = Vec::with_capacity(128);
         object(&mut out, members);
         out
     }
+
+    /// Members alone, without the braces of their object, after those that `out` may have.
+    pub fn members(out: &mut Vec<u8>, members: impl FnOnce(&mut Object<'_, Vec<u8>>)) {
+        let first = matches!(out.last(), None | Some(b'{'));
+        members(&mut Object { sink: out, first });
+    }
+
+    /// JSON that was written before.
+    pub fn raw(&mut self, name: &'static str, value: Option<&[u8]>) {
+        self.member(name, value, |sink, value| sink.put(value));
+    }
+
+    /// `null`, where a member has to be there.
+    pub fn null(&mut self, name: &'static str) {
+        self.raw(name, Some(b"null"));
+    }
+
+    /// A moment as audit records write it.
+    pub fn date(&mut self, name: &'static str, value: Option<Timestamp>) {
+        self.member(name, value, |sink, value| text(sink, &crate::time::spoken(value)));
+    }
+
+    /// Enough of a text to recognise it again.
+    pub(crate) fn digest(&mut self, name: &'static str, value: Option<&str>) {
+        self.member(name, value, |sink, value| text(sink, &digest(value)));
+    }
+
+    /// Enough of each text to recognise it again.
+    pub(crate) fn digests(&mut self, name: &'static str, value: Option<&[String]>) {
+        self.member(name, value, |sink, value| array(sink, value, |sink, item| text(sink, &digest(item))));
+    }
+
+    /// A structure, as far as the audit record shows it.
+    pub(crate) fn shown<T: Shown>(&mut self, name: &'static str, value: Option<&T>) {
+        self.member(name, value, |sink, value| object(sink, |members| value.show(members)));
+    }
+
+    /// A list of structures, as far as the audit record shows them.
+    pub(crate) fn shown_all<T: Shown>(&mut self, name: &'static str, value: Option<&Vec<T>>) {
+        self.member(name, value, |sink, value| {
+            array(sink, value, |sink, item| object(sink, |members| item.show(members)));
+        });
+    }
+}
+
+/// `sha256:` and the digest in hexadecimal digits.
+fn digest(value: &str) -> String {
+    use std::fmt::Write;
+    sha256(value.as_bytes()).iter().fold("sha256:".to_owned(), |mut out, byte| {
+        let _ = write!(out, "{byte:02x}");
+        out
+    })
 }
 
 impl<S: Sink> Object<'_, S> {
     /// A string.
-    pub(crate) fn text(&mut self, name: &'static str, value: Option<&str>) {
+    pub fn text(&mut self, name: &'static str, value: Option<&str>) {
         self.member(name, value, |sink, value| text(sink, value));
     }
 
@@ -143,7 +196,7 @@ impl<S: Sink> Object<'_, S> {
     }
 
     /// A boolean.
-    pub(crate) fn boolean(&mut self, name: &'static str, value: Option<bool>) {
+    pub fn boolean(&mut self, name: &'static str, value: Option<bool>) {
         self.member(name, value, |sink, value| sink.put(if value { b"true" } else { b"false" }));
     }
 
@@ -161,7 +214,7 @@ impl<S: Sink> Object<'_, S> {
     }
 
     /// A list of strings or of enum values.
-    pub(crate) fn texts<T>(&mut self, name: &'static str, value: Option<&Vec<T>>, as_str: impl Fn(&T) -> &str) {
+    pub fn texts<T>(&mut self, name: &'static str, value: Option<&Vec<T>>, as_str: impl Fn(&T) -> &str) {
         self.member(name, value, |sink, value| array(sink, value, |sink, item| text(sink, as_str(item))));
     }
 

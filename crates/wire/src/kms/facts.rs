@@ -47,6 +47,8 @@ pub struct Facts {
     pub request_members: &'static [(&'static str, Visibility)],
     /// What the audit record does with each member of the reply.
     pub reply_members: &'static [(&'static str, Visibility)],
+    /// Whether the audit record tells the key's ARN among the elements of the reply though the reply has none.
+    pub reply_key_arn: bool,
 }
 
 /// What a policy action is asked on.

@@ -86,6 +86,7 @@ impl Operation for CreateKey {
             scheduled: None,
         };
         let metadata = key_metadata(&record);
+        cx.entry.note_key(&arn);
         cx.keyring().insert_key(record).await?;
         Ok(kms::CreateKeyOutput { key_metadata: Some(metadata) })
     }

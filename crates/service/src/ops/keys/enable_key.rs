@@ -3,6 +3,7 @@
 use strongroom_core::generated::{KeyState, OpName};
 use strongroom_wire::kms;
 
+use crate::audit::service_events::of_passed;
 use crate::error::OpError;
 use crate::frame::{Cx, Operation};
 use crate::keys::{Forms, let_time_pass};
@@ -23,13 +24,14 @@ impl Operation for EnableKey {
                 cx.check_state(record)?;
                 record.state = KeyState::Enabled;
                 // A rotation that was missed while the key was disabled happens now.
-                let_time_pass(record, cx.vault(), cx.now, cx.rng())
+                let passed = let_time_pass(record, cx.vault(), cx.now, cx.rng())?;
+                cx.entry.set_besides(of_passed(record, &passed, cx.now));
+                Ok(passed)
             })
             .await?;
         for id in &passed.expired {
             cx.vault().forget_material(&key.resource().arn, *id);
         }
-        cx.node.journal.close_passed(&key.resource().arn, &passed, cx.now);
         Ok(kms::EnableKeyOutput {})
     }
 }

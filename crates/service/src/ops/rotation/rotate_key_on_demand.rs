@@ -1,9 +1,10 @@
 //! `RotateKeyOnDemand`: new material now. Done when the call returns; the automatic schedule stays as it was.
 
-use strongroom_core::generated::{OpName, Origin};
+use strongroom_core::generated::{OpName, Origin, RotationType};
 use strongroom_core::key::{KeyMaterial, KeyRecord};
 use strongroom_wire::kms;
 
+use crate::audit::service_events::rotate_key;
 use crate::error::OpError;
 use crate::frame::{Cx, Operation};
 use crate::keys::{Forms, check_rotates};
@@ -38,11 +39,12 @@ impl Operation for RotateKeyOnDemand {
                     return Err(OpError::RotationDue(arn));
                 }
                 let material = next_material(cx, record)?;
+                let (before, after) = (record.current_material().map(|material| material.id), material.id);
                 record.rotate_on_demand(material, cx.now);
+                cx.entry.set_besides(vec![rotate_key(record, RotationType::OnDemand, before, after, cx.now)]);
                 Ok(())
             })
             .await?;
-        cx.node.journal.close_task("RotateKey", &arn, cx.now);
         Ok(kms::RotateKeyOnDemandOutput { key_id: Some(arn.to_string()) })
     }
 }

@@ -113,6 +113,7 @@ static CANCEL_KEY_DELETION: Facts = Facts {
     ],
     request_members: &[("KeyId", Visibility::Shown)],
     reply_members: &[("KeyId", Visibility::Shown)],
+    reply_key_arn: false,
 };
 
 static CONNECT_CUSTOM_KEY_STORE: Facts = Facts {
@@ -142,6 +143,7 @@ static CONNECT_CUSTOM_KEY_STORE: Facts = Facts {
     ],
     request_members: &[("CustomKeyStoreId", Visibility::Shown)],
     reply_members: &[],
+    reply_key_arn: false,
 };
 
 static CREATE_ALIAS: Facts = Facts {
@@ -185,6 +187,7 @@ static CREATE_ALIAS: Facts = Facts {
     ],
     request_members: &[("AliasName", Visibility::Shown), ("TargetKeyId", Visibility::Shown)],
     reply_members: &[],
+    reply_key_arn: false,
 };
 
 static CREATE_CUSTOM_KEY_STORE: Facts = Facts {
@@ -238,6 +241,7 @@ static CREATE_CUSTOM_KEY_STORE: Facts = Facts {
         ("XksProxyAuthenticationCredential", Visibility::Hidden),
     ],
     reply_members: &[("CustomKeyStoreId", Visibility::Shown)],
+    reply_key_arn: false,
 };
 
 static CREATE_GRANT: Facts = Facts {
@@ -304,6 +308,7 @@ static CREATE_GRANT: Facts = Facts {
         ("GrantTokens", Visibility::Hashed),
     ],
     reply_members: &[("GrantId", Visibility::Shown), ("GrantToken", Visibility::Hidden)],
+    reply_key_arn: true,
 };
 
 static CREATE_KEY: Facts = Facts {
@@ -367,6 +372,7 @@ static CREATE_KEY: Facts = Facts {
         ("XksKeyId", Visibility::Shown),
     ],
     reply_members: &[("KeyMetadata", Visibility::Shown)],
+    reply_key_arn: false,
 };
 
 static DECAPSULATE: Facts = Facts {
@@ -424,6 +430,7 @@ static DECAPSULATE: Facts = Facts {
         ("SharedSecret", Visibility::Hidden),
         ("EncapsulationAlgorithm", Visibility::Hidden),
     ],
+    reply_key_arn: false,
 };
 
 static DECRYPT: Facts = Facts {
@@ -493,6 +500,7 @@ static DECRYPT: Facts = Facts {
         ("CiphertextForRecipient", Visibility::Hidden),
         ("KeyMaterialId", Visibility::Hidden),
     ],
+    reply_key_arn: false,
 };
 
 static DELETE_ALIAS: Facts = Facts {
@@ -533,6 +541,7 @@ static DELETE_ALIAS: Facts = Facts {
     ],
     request_members: &[("AliasName", Visibility::Shown)],
     reply_members: &[],
+    reply_key_arn: false,
 };
 
 static DELETE_CUSTOM_KEY_STORE: Facts = Facts {
@@ -561,6 +570,7 @@ static DELETE_CUSTOM_KEY_STORE: Facts = Facts {
     ],
     request_members: &[("CustomKeyStoreId", Visibility::Shown)],
     reply_members: &[],
+    reply_key_arn: false,
 };
 
 static DELETE_IMPORTED_KEY_MATERIAL: Facts = Facts {
@@ -603,6 +613,7 @@ static DELETE_IMPORTED_KEY_MATERIAL: Facts = Facts {
     ],
     request_members: &[("KeyId", Visibility::Shown), ("KeyMaterialId", Visibility::Shown)],
     reply_members: &[("KeyId", Visibility::Shown), ("KeyMaterialId", Visibility::Shown)],
+    reply_key_arn: false,
 };
 
 static DERIVE_SHARED_SECRET: Facts = Facts {
@@ -666,6 +677,7 @@ static DERIVE_SHARED_SECRET: Facts = Facts {
         ("KeyAgreementAlgorithm", Visibility::Hidden),
         ("KeyOrigin", Visibility::Hidden),
     ],
+    reply_key_arn: false,
 };
 
 static DESCRIBE_CUSTOM_KEY_STORES: Facts = Facts {
@@ -708,6 +720,7 @@ static DESCRIBE_CUSTOM_KEY_STORES: Facts = Facts {
         ("NextMarker", Visibility::Hidden),
         ("Truncated", Visibility::Hidden),
     ],
+    reply_key_arn: false,
 };
 
 static DESCRIBE_KEY: Facts = Facts {
@@ -749,6 +762,7 @@ static DESCRIBE_KEY: Facts = Facts {
     ],
     request_members: &[("KeyId", Visibility::Shown), ("GrantTokens", Visibility::Hashed)],
     reply_members: &[("KeyMetadata", Visibility::Hidden)],
+    reply_key_arn: false,
 };
 
 static DISABLE_KEY: Facts = Facts {
@@ -791,6 +805,7 @@ static DISABLE_KEY: Facts = Facts {
     ],
     request_members: &[("KeyId", Visibility::Shown)],
     reply_members: &[],
+    reply_key_arn: true,
 };
 
 static DISABLE_KEY_ROTATION: Facts = Facts {
@@ -834,6 +849,7 @@ static DISABLE_KEY_ROTATION: Facts = Facts {
     ],
     request_members: &[("KeyId", Visibility::Shown)],
     reply_members: &[],
+    reply_key_arn: true,
 };
 
 static DISCONNECT_CUSTOM_KEY_STORE: Facts = Facts {
@@ -861,6 +877,7 @@ static DISCONNECT_CUSTOM_KEY_STORE: Facts = Facts {
     ],
     request_members: &[("CustomKeyStoreId", Visibility::Shown)],
     reply_members: &[],
+    reply_key_arn: false,
 };
 
 static ENABLE_KEY: Facts = Facts {
@@ -903,6 +920,7 @@ static ENABLE_KEY: Facts = Facts {
     ],
     request_members: &[("KeyId", Visibility::Shown)],
     reply_members: &[],
+    reply_key_arn: true,
 };
 
 static ENABLE_KEY_ROTATION: Facts = Facts {
@@ -947,6 +965,7 @@ static ENABLE_KEY_ROTATION: Facts = Facts {
     ],
     request_members: &[("KeyId", Visibility::Shown), ("RotationPeriodInDays", Visibility::Shown)],
     reply_members: &[],
+    reply_key_arn: true,
 };
 
 static ENCAPSULATE: Facts = Facts {
@@ -1003,6 +1022,7 @@ static ENCAPSULATE: Facts = Facts {
         ("SharedSecretCiphertextBlob", Visibility::Hidden),
         ("EncapsulationAlgorithm", Visibility::Hidden),
     ],
+    reply_key_arn: false,
 };
 
 static ENCRYPT: Facts = Facts {
@@ -1063,6 +1083,7 @@ static ENCRYPT: Facts = Facts {
         ("KeyId", Visibility::Hidden),
         ("EncryptionAlgorithm", Visibility::Hidden),
     ],
+    reply_key_arn: false,
 };
 
 static GENERATE_DATA_KEY: Facts = Facts {
@@ -1129,6 +1150,7 @@ static GENERATE_DATA_KEY: Facts = Facts {
         ("CiphertextForRecipient", Visibility::Hidden),
         ("KeyMaterialId", Visibility::Hidden),
     ],
+    reply_key_arn: false,
 };
 
 static GENERATE_DATA_KEY_PAIR: Facts = Facts {
@@ -1198,6 +1220,7 @@ static GENERATE_DATA_KEY_PAIR: Facts = Facts {
         ("CiphertextForRecipient", Visibility::Hidden),
         ("KeyMaterialId", Visibility::Hidden),
     ],
+    reply_key_arn: false,
 };
 
 static GENERATE_DATA_KEY_PAIR_WITHOUT_PLAINTEXT: Facts = Facts {
@@ -1261,6 +1284,7 @@ static GENERATE_DATA_KEY_PAIR_WITHOUT_PLAINTEXT: Facts = Facts {
         ("KeyPairSpec", Visibility::Hidden),
         ("KeyMaterialId", Visibility::Hidden),
     ],
+    reply_key_arn: false,
 };
 
 static GENERATE_DATA_KEY_WITHOUT_PLAINTEXT: Facts = Facts {
@@ -1321,6 +1345,7 @@ static GENERATE_DATA_KEY_WITHOUT_PLAINTEXT: Facts = Facts {
         ("KeyId", Visibility::Hidden),
         ("KeyMaterialId", Visibility::Hidden),
     ],
+    reply_key_arn: false,
 };
 
 static GENERATE_MAC: Facts = Facts {
@@ -1373,6 +1398,7 @@ static GENERATE_MAC: Facts = Facts {
         ("Message", Visibility::Hidden),
     ],
     reply_members: &[("Mac", Visibility::Hidden), ("MacAlgorithm", Visibility::Hidden), ("KeyId", Visibility::Hidden)],
+    reply_key_arn: false,
 };
 
 static GENERATE_RANDOM: Facts = Facts {
@@ -1405,11 +1431,12 @@ static GENERATE_RANDOM: Facts = Facts {
         ErrorCode::CustomKeyStoreInvalidStateException,
     ],
     request_members: &[
-        ("NumberOfBytes", Visibility::Shown),
-        ("CustomKeyStoreId", Visibility::Shown),
+        ("NumberOfBytes", Visibility::Hidden),
+        ("CustomKeyStoreId", Visibility::Hidden),
         ("Recipient", Visibility::Hidden),
     ],
     reply_members: &[("Plaintext", Visibility::Hidden), ("CiphertextForRecipient", Visibility::Hidden)],
+    reply_key_arn: false,
 };
 
 static GET_KEY_LAST_USAGE: Facts = Facts {
@@ -1455,6 +1482,7 @@ static GET_KEY_LAST_USAGE: Facts = Facts {
         ("TrackingStartDate", Visibility::Hidden),
         ("KeyCreationDate", Visibility::Hidden),
     ],
+    reply_key_arn: false,
 };
 
 static GET_KEY_POLICY: Facts = Facts {
@@ -1497,6 +1525,7 @@ static GET_KEY_POLICY: Facts = Facts {
     ],
     request_members: &[("KeyId", Visibility::Shown), ("PolicyName", Visibility::Shown)],
     reply_members: &[("Policy", Visibility::Hidden), ("PolicyName", Visibility::Hidden)],
+    reply_key_arn: false,
 };
 
 static GET_KEY_ROTATION_STATUS: Facts = Facts {
@@ -1545,6 +1574,7 @@ static GET_KEY_ROTATION_STATUS: Facts = Facts {
         ("NextRotationDate", Visibility::Hidden),
         ("OnDemandRotationStartDate", Visibility::Hidden),
     ],
+    reply_key_arn: false,
 };
 
 static GET_PARAMETERS_FOR_IMPORT: Facts = Facts {
@@ -1598,6 +1628,7 @@ static GET_PARAMETERS_FOR_IMPORT: Facts = Facts {
         ("PublicKey", Visibility::Hidden),
         ("ParametersValidTo", Visibility::Hidden),
     ],
+    reply_key_arn: false,
 };
 
 static GET_PUBLIC_KEY: Facts = Facts {
@@ -1655,6 +1686,7 @@ static GET_PUBLIC_KEY: Facts = Facts {
         ("KeyAgreementAlgorithms", Visibility::Hidden),
         ("EncapsulationAlgorithms", Visibility::Hidden),
     ],
+    reply_key_arn: false,
 };
 
 static IMPORT_KEY_MATERIAL: Facts = Facts {
@@ -1712,6 +1744,7 @@ static IMPORT_KEY_MATERIAL: Facts = Facts {
         ("EncryptedKeyMaterial", Visibility::Hidden),
     ],
     reply_members: &[("KeyId", Visibility::Shown), ("KeyMaterialId", Visibility::Shown)],
+    reply_key_arn: false,
 };
 
 static LIST_ALIASES: Facts = Facts {
@@ -1751,6 +1784,7 @@ static LIST_ALIASES: Facts = Facts {
         ("NextMarker", Visibility::Hidden),
         ("Truncated", Visibility::Hidden),
     ],
+    reply_key_arn: false,
 };
 
 static LIST_GRANTS: Facts = Facts {
@@ -1812,6 +1846,7 @@ static LIST_GRANTS: Facts = Facts {
         ("NextMarker", Visibility::Hidden),
         ("Truncated", Visibility::Hidden),
     ],
+    reply_key_arn: false,
 };
 
 static LIST_KEY_POLICIES: Facts = Facts {
@@ -1863,6 +1898,7 @@ static LIST_KEY_POLICIES: Facts = Facts {
         ("NextMarker", Visibility::Hidden),
         ("Truncated", Visibility::Hidden),
     ],
+    reply_key_arn: false,
 };
 
 static LIST_KEY_ROTATIONS: Facts = Facts {
@@ -1920,6 +1956,7 @@ static LIST_KEY_ROTATIONS: Facts = Facts {
         ("NextMarker", Visibility::Hidden),
         ("Truncated", Visibility::Hidden),
     ],
+    reply_key_arn: false,
 };
 
 static LIST_KEYS: Facts = Facts {
@@ -1961,6 +1998,7 @@ static LIST_KEYS: Facts = Facts {
         ("NextMarker", Visibility::Hidden),
         ("Truncated", Visibility::Hidden),
     ],
+    reply_key_arn: false,
 };
 
 static LIST_RESOURCE_TAGS: Facts = Facts {
@@ -2011,6 +2049,7 @@ static LIST_RESOURCE_TAGS: Facts = Facts {
         ("NextMarker", Visibility::Hidden),
         ("Truncated", Visibility::Hidden),
     ],
+    reply_key_arn: false,
 };
 
 static LIST_RETIRABLE_GRANTS: Facts = Facts {
@@ -2055,6 +2094,7 @@ static LIST_RETIRABLE_GRANTS: Facts = Facts {
         ("NextMarker", Visibility::Hidden),
         ("Truncated", Visibility::Hidden),
     ],
+    reply_key_arn: false,
 };
 
 static PUT_KEY_POLICY: Facts = Facts {
@@ -2106,6 +2146,7 @@ static PUT_KEY_POLICY: Facts = Facts {
         ("BypassPolicyLockoutSafetyCheck", Visibility::Shown),
     ],
     reply_members: &[],
+    reply_key_arn: false,
 };
 
 static RE_ENCRYPT: Facts = Facts {
@@ -2177,6 +2218,7 @@ static RE_ENCRYPT: Facts = Facts {
         ("SourceKeyMaterialId", Visibility::Hidden),
         ("DestinationKeyMaterialId", Visibility::Hidden),
     ],
+    reply_key_arn: false,
 };
 
 static REPLICATE_KEY: Facts = Facts {
@@ -2237,6 +2279,7 @@ static REPLICATE_KEY: Facts = Facts {
         ("ReplicaPolicy", Visibility::Shown),
         ("ReplicaTags", Visibility::Shown),
     ],
+    reply_key_arn: false,
 };
 
 static RETIRE_GRANT: Facts = Facts {
@@ -2283,12 +2326,13 @@ static RETIRE_GRANT: Facts = Facts {
         ErrorCode::DryRunOperationException,
     ],
     request_members: &[
-        ("KeyId", Visibility::Shown),
-        ("GrantId", Visibility::Shown),
-        ("DryRun", Visibility::Shown),
-        ("GrantToken", Visibility::Hashed),
+        ("KeyId", Visibility::Hidden),
+        ("GrantId", Visibility::Hidden),
+        ("DryRun", Visibility::Hidden),
+        ("GrantToken", Visibility::Hidden),
     ],
     reply_members: &[],
+    reply_key_arn: true,
 };
 
 static REVOKE_GRANT: Facts = Facts {
@@ -2333,6 +2377,7 @@ static REVOKE_GRANT: Facts = Facts {
     ],
     request_members: &[("KeyId", Visibility::Shown), ("GrantId", Visibility::Shown), ("DryRun", Visibility::Shown)],
     reply_members: &[],
+    reply_key_arn: true,
 };
 
 static ROTATE_KEY_ON_DEMAND: Facts = Facts {
@@ -2378,6 +2423,7 @@ static ROTATE_KEY_ON_DEMAND: Facts = Facts {
     ],
     request_members: &[("KeyId", Visibility::Shown)],
     reply_members: &[("KeyId", Visibility::Shown)],
+    reply_key_arn: false,
 };
 
 static SCHEDULE_KEY_DELETION: Facts = Facts {
@@ -2426,6 +2472,7 @@ static SCHEDULE_KEY_DELETION: Facts = Facts {
         ("KeyState", Visibility::Shown),
         ("PendingWindowInDays", Visibility::Shown),
     ],
+    reply_key_arn: false,
 };
 
 static SIGN: Facts = Facts {
@@ -2485,6 +2532,7 @@ static SIGN: Facts = Facts {
         ("Signature", Visibility::Hidden),
         ("SigningAlgorithm", Visibility::Hidden),
     ],
+    reply_key_arn: false,
 };
 
 static TAG_RESOURCE: Facts = Facts {
@@ -2529,6 +2577,7 @@ static TAG_RESOURCE: Facts = Facts {
     ],
     request_members: &[("KeyId", Visibility::Shown), ("Tags", Visibility::Shown)],
     reply_members: &[],
+    reply_key_arn: false,
 };
 
 static UNTAG_RESOURCE: Facts = Facts {
@@ -2572,6 +2621,7 @@ static UNTAG_RESOURCE: Facts = Facts {
     ],
     request_members: &[("KeyId", Visibility::Shown), ("TagKeys", Visibility::Shown)],
     reply_members: &[],
+    reply_key_arn: false,
 };
 
 static UPDATE_ALIAS: Facts = Facts {
@@ -2613,6 +2663,7 @@ static UPDATE_ALIAS: Facts = Facts {
     ],
     request_members: &[("AliasName", Visibility::Shown), ("TargetKeyId", Visibility::Shown)],
     reply_members: &[],
+    reply_key_arn: false,
 };
 
 static UPDATE_CUSTOM_KEY_STORE: Facts = Facts {
@@ -2665,6 +2716,7 @@ static UPDATE_CUSTOM_KEY_STORE: Facts = Facts {
         ("XksProxyAuthenticationCredential", Visibility::Hidden),
     ],
     reply_members: &[],
+    reply_key_arn: false,
 };
 
 static UPDATE_KEY_DESCRIPTION: Facts = Facts {
@@ -2706,6 +2758,7 @@ static UPDATE_KEY_DESCRIPTION: Facts = Facts {
     ],
     request_members: &[("KeyId", Visibility::Shown), ("Description", Visibility::Shown)],
     reply_members: &[],
+    reply_key_arn: true,
 };
 
 static UPDATE_PRIMARY_REGION: Facts = Facts {
@@ -2749,6 +2802,7 @@ static UPDATE_PRIMARY_REGION: Facts = Facts {
     ],
     request_members: &[("KeyId", Visibility::Shown), ("PrimaryRegion", Visibility::Shown)],
     reply_members: &[],
+    reply_key_arn: false,
 };
 
 static VERIFY: Facts = Facts {
@@ -2810,6 +2864,7 @@ static VERIFY: Facts = Facts {
         ("SignatureValid", Visibility::Hidden),
         ("SigningAlgorithm", Visibility::Hidden),
     ],
+    reply_key_arn: false,
 };
 
 static VERIFY_MAC: Facts = Facts {
@@ -2868,4 +2923,5 @@ static VERIFY_MAC: Facts = Facts {
         ("MacValid", Visibility::Hidden),
         ("MacAlgorithm", Visibility::Hidden),
     ],
+    reply_key_arn: false,
 };

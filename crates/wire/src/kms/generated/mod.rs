@@ -9,3 +9,4 @@ pub mod ops;
 #[cfg(test)]
 pub(crate) mod samples;
 pub mod shapes;
+mod shown;
