@@ -29,7 +29,7 @@ use strongroom_crypto::derived::MessageNonce;
 use strongroom_crypto::digest::sha256;
 use strongroom_crypto::material::{Material, Message, SymmetricSuite};
 use strongroom_crypto::rng::SystemRng;
-use strongroom_service::{AccessKeyConfig, AccountConfig, IdentityConfig, Limits, Mode, Node, Parts, Request};
+use strongroom_service::{AccessKeyConfig, AccountConfig, IdentityConfig, Limits, Node, Parts, Request, Role};
 use strongroom_store::MemoryStore;
 use strongroom_vault::seal::MemorySeal;
 use strongroom_wire::sigv4::{Credentials, Scope, sign};
@@ -436,7 +436,7 @@ impl Service {
             clock: Arc::new(ManualClock::at(now)),
             rng: Arc::new(SystemRng),
             identity: IdentityConfig { accounts: vec![account] },
-            mode: Mode::Serve,
+            role: Role::Serve,
             limits: Limits { task_period: None, ..Limits::default() },
         }))?;
         Ok(Self { node: Arc::new(node), runtime, now })

@@ -15,3 +15,4 @@ pub mod config;
 pub mod net;
 mod observe;
 mod process;
+mod seed;

@@ -14,6 +14,8 @@ use strongroom_core::generated::{KeySpec, KeyState, KeyUsage, OpName, Origin};
 use strongroom_wire::json::BadRequest;
 use strongroom_wire::kms::{ErrorCode, Fault};
 
+use crate::dev::InjectedError;
+
 /// Why an operation failed.
 #[derive(Debug, thiserror::Error)]
 pub enum OpError {
@@ -144,6 +146,9 @@ pub enum OpError {
     /// Too much at once: the bounded pool is full.
     #[error("the pool for slow work is full")]
     Throttled,
+    /// A fault rule of `dev` says so.
+    #[error("{} by a fault rule", .0.as_str())]
+    Injected(InjectedError),
     /// The vault refused; what that means to a caller is decided where it is called, so this is internal.
     #[error(transparent)]
     Vault(strongroom_vault::Error),
@@ -299,13 +304,18 @@ impl From<&OpError> for Fault {
                 Self::new(E::CustomKeyStoreNotFoundException, format!("Custom key store {id} does not exist"))
             }
             OpError::Unsupported(text) => Self { code: E::UnsupportedOperationException, message: text.clone() },
-            OpError::Throttled => Self::new(
+            OpError::Throttled | OpError::Injected(InjectedError::Throttling) => Self::new(
                 E::ThrottlingException,
                 "You have exceeded the rate at which you may call KMS. Reduce the frequency of your calls.",
             ),
-            OpError::Vault(_) | OpError::Store(_) | OpError::BadRecord | OpError::Panicked | OpError::Unrecorded(_) => {
-                Self::silent(E::KMSInternalException)
-            }
+            OpError::Injected(InjectedError::KeyUnavailable) => Self::silent(E::KeyUnavailableException),
+            OpError::Injected(InjectedError::DependencyTimeout) => Self::silent(E::DependencyTimeoutException),
+            OpError::Injected(InjectedError::KmsInternal)
+            | OpError::Vault(_)
+            | OpError::Store(_)
+            | OpError::BadRecord
+            | OpError::Panicked
+            | OpError::Unrecorded(_) => Self::silent(E::KMSInternalException),
         }
     }
 }

@@ -29,6 +29,7 @@ use zeroize::Zeroizing;
 
 use crate::audit::{Called, Entry, KMS, Origin};
 use crate::context::{Asked, Circumstances, Subject, Values};
+use crate::dev::Met;
 use crate::error::OpError;
 use crate::identity::Standing;
 use crate::keys::{Forms, KeptGrant, KeyEntry, KeyName, Keyring, POLICY_NAME, check_grant_tokens, no_such_key};
@@ -64,6 +65,8 @@ pub(crate) struct Cx<'a> {
     circumstances: Circumstances<'a>,
     /// The keys whose material was opened for this call.
     opened: Mutex<Vec<KeyArn>>,
+    /// The fault rules that this call has met; there are some in `dev` alone.
+    met_faults: Met,
 }
 
 /// An authenticated call, not yet decoded.
@@ -147,7 +150,19 @@ impl Call<'_> {
 impl<'a> Cx<'a> {
     fn new(node: &'a Node, call: &'a Call<'_>, entry: &'a Entry) -> Self {
         let Call { op, ref caller, ref standing, account, region, now, circumstances, .. } = *call;
-        Self { node, op, caller, standing, account, region, now, entry, circumstances, opened: Mutex::default() }
+        Self {
+            node,
+            op,
+            caller,
+            standing,
+            account,
+            region,
+            now,
+            entry,
+            circumstances,
+            opened: Mutex::default(),
+            met_faults: Met::default(),
+        }
     }
 
     pub(crate) fn keyring(&self) -> &Keyring {
@@ -163,18 +178,20 @@ impl<'a> Cx<'a> {
     }
 
     /// Whether the caller may do something that concerns no single resource.
-    pub(crate) fn authorize_account(&self) -> Result<Authorized<WholeAccount>, OpError> {
-        self.authorize_account_for(self.action(), &Asked::default(), Subject::Other(self.account))
+    pub(crate) async fn authorize_account(&self) -> Result<Authorized<WholeAccount>, OpError> {
+        self.authorize_account_for(self.action(), &Asked::default(), Subject::Other(self.account)).await
     }
 
     /// The same for an action that is not called like the operation, or that policies can ask about.
-    pub(crate) fn authorize_account_for(
+    pub(crate) async fn authorize_account_for(
         &self,
         action: Action,
         asked: &Asked<'_>,
         subject: Subject<'_>,
     ) -> Result<Authorized<WholeAccount>, OpError> {
-        self.authorize_by_identity(action, asked, subject, WholeAccount(self.account))
+        let proof = self.authorize_by_identity(action, asked, subject, WholeAccount(self.account))?;
+        self.meet_faults(None).await?;
+        Ok(proof)
     }
 
     /// Finds the key that the caller named and asks whether the caller may use it for this operation.
@@ -214,7 +231,9 @@ impl<'a> Cx<'a> {
         check_grant_tokens(self.vault(), grant_tokens)?;
         let entry = self.find_key(action, &name).await?;
         let asked = Asked { request_alias: name.alias(), ..*asked };
-        self.authorize_entry(action, &entry, &asked).map_err(|denied| self.hide(denied, action, &name).into())
+        let key = self.authorize_entry(action, &entry, &asked).map_err(|denied| self.hide(denied, action, &name))?;
+        self.meet_faults(Some(&entry)).await?;
+        Ok(key)
     }
 
     /// The key of this name, before anything is asked about it.
@@ -238,14 +257,29 @@ impl<'a> Cx<'a> {
     /// The same for a key of the caller's own account that the service itself named, behind an alias.
     pub(crate) async fn authorize_own_key(&self, arn: &KeyArn) -> Result<Authorized<Arc<KeyRecord>>, OpError> {
         let entry = self.keyring().entry(arn).await?.ok_or_else(|| no_such_key(arn))?;
-        Ok(self.authorize_entry(self.action(), &entry, &Asked::default())?)
+        let key = self.authorize_entry(self.action(), &entry, &Asked::default())?;
+        self.meet_faults(Some(&entry)).await?;
+        Ok(key)
     }
 
     /// Whether the caller may make, move or delete this alias.
-    pub(crate) fn authorize_alias(&self, arn: AliasArn) -> Result<Authorized<AliasArn>, OpError> {
+    pub(crate) async fn authorize_alias(&self, arn: AliasArn) -> Result<Authorized<AliasArn>, OpError> {
         self.entry.note_alias(&arn);
         let subject = Subject::Other(arn.account);
-        self.authorize_by_identity(self.action(), &Asked::default(), subject, arn)
+        let proof = self.authorize_by_identity(self.action(), &Asked::default(), subject, arn)?;
+        self.meet_faults(None).await?;
+        Ok(proof)
+    }
+
+    /// Lets the fault rules of `dev` have their way with a call that its caller may make, on this key where it is about one.
+    ///
+    /// # Errors
+    /// What a rule says; in `serve` there is none.
+    pub(crate) async fn meet_faults(&self, entry: Option<&KeyEntry>) -> Result<(), OpError> {
+        match &self.node.dev {
+            Some(dev) => dev.faults.disturb(self.op, entry, &self.met_faults).await,
+            None => Ok(()),
+        }
     }
 
     /// Whether the caller may use this key, by its policy, its grants and the caller's own policies.

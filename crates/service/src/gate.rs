@@ -92,6 +92,10 @@ impl Node {
         let Ok(request_id) = self.new_request_id() else {
             return reply(RequestId::from_random([0; 16]), &Fault::silent(ErrorCode::KMSInternalException));
         };
+        let _inside = match &self.dev {
+            Some(dev) => Some(dev.enter().await),
+            None => None,
+        };
         match self.try_answer(request_id, &request).await {
             Ok(body) => Reply { status: 200, request_id, content_type: CONTENT_TYPE_JSON, body },
             Err(fault) => reply(request_id, &fault),
@@ -133,7 +137,8 @@ impl Node {
         let op = target::resolve(request.method, request.path, request.headers);
         let head =
             RequestHead { method: request.method, path: request.path, query: request.query, headers: request.headers };
-        let claim = sigv4::parse(&head, now, &Policy::KMS);
+        // Clients sign by the real time, whatever the clock of `dev` shows.
+        let claim = sigv4::parse(&head, self.real_clock.now(), &Policy::KMS);
         let claimed = claim.as_ref().ok().copied();
         let circumstances =
             Circumstances { access_key_id: claimed.map(|claim| claim.access_key_id()), ..circumstances };

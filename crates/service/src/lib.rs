@@ -10,6 +10,7 @@
 mod audit;
 mod context;
 mod data_keys;
+mod dev;
 mod error;
 mod frame;
 mod gate;
@@ -28,6 +29,10 @@ mod signing;
 mod slow;
 mod tasks;
 
+pub use dev::{
+    BadFaultRule, ClockError, ClockStatus, Dev, DevTools, FaultRule, FaultStatus, InjectedError, LATENCY_MAX_MS,
+    Probability, SnapshotError, SnapshotStatus,
+};
 pub use gate::{Refusal, Reply, Request, TlsDetails};
 pub use identity::{AccessKeyConfig, AccountConfig, IdentityConfig, IdentityError};
-pub use node::{Limits, Mode, Node, Parts, StartError};
+pub use node::{Limits, Mode, Node, Parts, Role, StartError};

@@ -13,6 +13,7 @@ use strongroom_vault::seal::{SealError, SealProvider};
 use strongroom_vault::{Genesis, RecordName, Vault};
 
 use crate::audit::Journal;
+use crate::dev::{DevState, DevTools};
 use crate::identity::{Directory, DirectoryError, Foundation, IdentityConfig, IdentityError, SigningKeys, Strangers};
 use crate::key_pairs::KeyPairs;
 use crate::keys::{Keyring, LastUsage};
@@ -34,6 +35,25 @@ impl std::fmt::Display for Mode {
             Self::Dev => "dev",
             Self::Serve => "serve",
         })
+    }
+}
+
+/// A mode with what belongs to it alone.
+#[derive(Debug)]
+pub enum Role {
+    /// [`Mode::Dev`], with the tools of those who test.
+    Dev(DevTools),
+    /// [`Mode::Serve`], with nothing of that.
+    Serve,
+}
+
+impl Role {
+    /// For whom.
+    pub const fn mode(&self) -> Mode {
+        match self {
+            Self::Dev(_) => Mode::Dev,
+            Self::Serve => Mode::Serve,
+        }
     }
 }
 
@@ -65,14 +85,14 @@ pub struct Parts {
     pub store: Arc<dyn Store>,
     /// What opens the root key.
     pub seal: Box<dyn SealProvider>,
-    /// The time.
+    /// The real time.
     pub clock: Arc<dyn Clock>,
     /// Randomness.
     pub rng: Arc<dyn Rng>,
     /// Accounts and access keys.
     pub identity: IdentityConfig,
     /// For whom.
-    pub mode: Mode,
+    pub role: Role,
     /// How much.
     pub limits: Limits,
 }
@@ -115,7 +135,10 @@ pub struct Node {
     pub(crate) keyring: Arc<Keyring>,
     pub(crate) vault: Arc<Vault>,
     pub(crate) rng: Arc<dyn Rng>,
+    /// The time by which keys live, and which replies tell.
     pub(crate) clock: Arc<dyn Clock>,
+    /// The time by which clients sign. In `serve` it is the same.
+    pub(crate) real_clock: Arc<dyn Clock>,
     pub(crate) directory: Directory,
     pub(crate) signing_keys: SigningKeys,
     pub(crate) key_pairs: KeyPairs,
@@ -128,6 +151,8 @@ pub struct Node {
     pub(crate) tracking_start: Timestamp,
     tasks: Arc<Tasks>,
     background: Background,
+    /// In `dev` alone.
+    pub(crate) dev: Option<DevState>,
 }
 
 /// The account of callers in `dev` whose access key names none.
@@ -139,8 +164,16 @@ impl Node {
     /// # Errors
     /// [`StartError`]; nothing was overwritten.
     pub async fn start(parts: Parts) -> Result<Self, StartError> {
-        let Parts { store, seal, clock, rng, identity, mode, limits } = parts;
-        let vault = Arc::new(open_vault(&*store, &*seal, &*rng, clock.now()).await?);
+        let Parts { store, seal, clock: real_clock, rng, identity, role, limits } = parts;
+        let mode = role.mode();
+        let vault = Arc::new(open_vault(&*store, &*seal, &*rng, real_clock.now()).await?);
+        let dev = match role {
+            Role::Serve => None,
+            Role::Dev(tools) => {
+                Some(DevState::start(tools, Arc::clone(&store), &vault, Arc::clone(&real_clock)).await?)
+            }
+        };
+        let clock = dev.as_ref().map_or_else(|| Arc::clone(&real_clock), DevState::clock);
         let tracking_start = tracking_start(&*store, &vault).await?;
         let foundation = Foundation {
             store: Arc::clone(&store),
@@ -172,11 +205,13 @@ impl Node {
             key_pairs: KeyPairs::new(Arc::clone(&slow), Arc::clone(&rng)),
             rng,
             clock,
+            real_clock,
             directory,
             signing_keys: SigningKeys::default(),
             slow,
             journal,
             changes: Arc::default(),
+            dev,
         })
     }
 
@@ -191,6 +226,16 @@ impl Node {
     /// The latest events of the audit record, oldest first, each one JSON object of CloudTrail's format.
     pub fn recent_audit_events(&self) -> Vec<String> {
         self.journal.recent()
+    }
+
+    /// Writes last uses that are in memory alone.
+    pub(crate) async fn write_last_usage(&self) {
+        self.tasks.flush_last_usage().await;
+    }
+
+    /// Keeps tasks from beginning until the guard is dropped; none runs by then.
+    pub(crate) async fn pause_tasks(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.tasks.turn.lock().await
     }
 
     /// Ends the node once every change is made that has begun: its background work comes to an end, and what is in memory

@@ -139,7 +139,9 @@ async fn key_of(
     crate::keys::check_grant_tokens(cx.vault(), source.grant_tokens)?;
     let arn = KeyArn { account: header.account, region: cx.region, key: header.key };
     let entry = cx.keyring().entry(&arn).await?.ok_or(OpError::CiphertextKeyOutOfReach)?;
-    cx.authorize_entry(action, &entry, &source.asked()).map_err(|_| OpError::CiphertextKeyOutOfReach)
+    let key = cx.authorize_entry(action, &entry, &source.asked()).map_err(|_| OpError::CiphertextKeyOutOfReach)?;
+    cx.meet_faults(Some(&entry)).await?;
+    Ok(key)
 }
 
 /// An asymmetric ciphertext names no key, so the caller must.

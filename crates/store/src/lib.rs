@@ -35,7 +35,7 @@ pub use batch::{
     Version,
 };
 pub use error::{Error, IoFailure, Limit};
-pub use memory::MemoryStore;
+pub use memory::{MemoryImage, MemoryStore};
 pub use sqlite::SqliteStore;
 pub use tables::Table;
 

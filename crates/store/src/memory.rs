@@ -1,7 +1,7 @@
 //! The store of `strongroom dev` without a data directory, and the plainest statement of what a store does.
 //!
 //! # Not here
-//! Durability: what is in memory ends with the process.
+//! Durability: what is in memory ends with the process. So do its images.
 
 use std::collections::BTreeMap;
 use std::future::ready;
@@ -18,18 +18,50 @@ pub struct MemoryStore {
     tables: Arc<RwLock<Tables>>,
 }
 
-#[derive(Default)]
-struct Tables(BTreeMap<Table, BTreeMap<Vec<u8>, Row>>);
+/// A table is shared with the images that were taken of it, until one of them changes.
+#[derive(Clone, Default)]
+struct Tables(BTreeMap<Table, Arc<BTreeMap<Vec<u8>, Row>>>);
 
+#[derive(Clone)]
 struct Row {
     version: Version,
-    value: Vec<u8>,
+    value: Arc<[u8]>,
+}
+
+/// All records as they were at one moment. Taking one copies nothing; the first write to a table after that copies its keys.
+#[derive(Clone, Default)]
+pub struct MemoryImage(Tables);
+
+impl std::fmt::Debug for MemoryImage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "MemoryImage({} records)", self.0.0.values().map(|rows| rows.len()).sum::<usize>())
+    }
 }
 
 impl MemoryStore {
     /// An empty store.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// An image of all records between two commits.
+    pub fn image(&self) -> MemoryImage {
+        MemoryImage(self.read().clone())
+    }
+
+    /// Puts the records of `image` in the place of all records, but for those of the tables in `keep`.
+    ///
+    /// Versions go back with their records: who remembers one has to forget it.
+    pub fn restore(&self, image: &MemoryImage, keep: &[Table]) {
+        let mut tables = self.tables.write().unwrap_or_else(PoisonError::into_inner);
+        let mut restored = image.0.clone();
+        for table in keep {
+            match tables.0.remove(table) {
+                Some(rows) => restored.0.insert(*table, rows),
+                None => restored.0.remove(table),
+            };
+        }
+        *tables = restored;
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Tables> {
@@ -67,14 +99,14 @@ impl Tables {
                 return Err(step.conflict());
             }
             let left = match &step.action {
-                Action::Put(value) => Some(Row { version: step.expect.next_version(), value: value.clone() }),
+                Action::Put(value) => Some(Row { version: step.expect.next_version(), value: value.as_slice().into() }),
                 Action::Delete => None,
                 Action::Check => continue,
             };
             changed.insert(place, left);
         }
         for ((table, key), row) in changed {
-            let rows = self.0.entry(table).or_default();
+            let rows = Arc::make_mut(self.0.entry(table).or_default());
             match row {
                 Some(row) => rows.insert(key.to_vec(), row),
                 None => rows.remove(key),
@@ -86,7 +118,7 @@ impl Tables {
 
 impl Row {
     fn record(&self, key: &[u8]) -> Record {
-        Record { key: key.to_vec(), version: self.version, value: self.value.clone() }
+        Record { key: key.to_vec(), version: self.version, value: self.value.to_vec() }
     }
 }
 
@@ -117,7 +149,46 @@ impl Store for MemoryStore {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Expect;
     use crate::suite::Fixture;
 
     crate::suite!(memory, || Fixture::volatile(MemoryStore::new()));
+
+    /// What a commit or a read of a store in memory gives at once.
+    fn now<T>(future: StoreFuture<'_, T>) -> T {
+        let mut future = future;
+        match future.as_mut().poll(&mut std::task::Context::from_waker(std::task::Waker::noop())) {
+            std::task::Poll::Ready(outcome) => outcome.expect("the store is in memory"),
+            std::task::Poll::Pending => panic!("the store is in memory"),
+        }
+    }
+
+    #[test]
+    fn an_image_is_what_the_store_was() {
+        let store = MemoryStore::new();
+        let put =
+            |table, key: &str, expect, value: &str| now(store.commit(Batch::new().put(table, key, expect, value)));
+        let value = |table, key: &str| now(store.get(table, key.as_bytes())).map(|record| record.value);
+        put(Table::Keys, "a", Expect::Absent, "1");
+        put(Table::Aliases, "x", Expect::Absent, "1");
+        put(Table::Outbox, "o", Expect::Absent, "1");
+        let image = store.image();
+        put(Table::Keys, "a", Expect::At(Version::FIRST), "2");
+        put(Table::Keys, "b", Expect::Absent, "1");
+        put(Table::Grants, "g", Expect::Absent, "1");
+        put(Table::Outbox, "p", Expect::Absent, "1");
+        now(store.commit(Batch::new().delete(Table::Aliases, "x", Version::FIRST)));
+        for _ in 0..2 {
+            store.restore(&image, &[Table::Outbox, Table::AuditAnchors]);
+            assert_eq!(value(Table::Keys, "a"), Some(b"1".to_vec()));
+            assert_eq!(value(Table::Keys, "b"), None);
+            assert_eq!(value(Table::Grants, "g"), None);
+            assert_eq!(value(Table::Aliases, "x"), Some(b"1".to_vec()));
+            assert_eq!(value(Table::Outbox, "p"), Some(b"1".to_vec()), "kept");
+            // What is written after a restore is none of the image's.
+            put(Table::Keys, "a", Expect::At(Version::FIRST), "3");
+        }
+        store.restore(&MemoryImage::default(), &[]);
+        assert_eq!((value(Table::Keys, "a"), value(Table::Outbox, "p")), (None, None));
+    }
 }

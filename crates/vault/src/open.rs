@@ -197,6 +197,13 @@ impl Vault {
         self.handles.remove(&(*arn, id));
     }
 
+    /// Wipes all open material and all wrapping keys of accounts, to be opened again from what is stored.
+    pub fn forget_all(&self) {
+        self.forgettings.fetch_add(1, Ordering::SeqCst);
+        self.handles.clear();
+        self.accounts.store(Arc::default());
+    }
+
     pub(crate) const fn storage_key(&self) -> &StorageKey {
         &self.storage
     }

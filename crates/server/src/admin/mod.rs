@@ -13,6 +13,7 @@
 //! TLS: whoever looks from elsewhere sees health and metrics alone, and nothing in them is secret.
 
 pub mod client;
+pub(crate) mod dev;
 mod door;
 mod health;
 pub(crate) mod log;
@@ -33,7 +34,7 @@ use crate::config::Limits;
 use crate::net::Stop;
 
 /// Every route there is.
-const TABLES: &[&[Route]] = &[health::ROUTES, log::ROUTES, status::ROUTES];
+const TABLES: &[&[Route]] = &[dev::ROUTES, health::ROUTES, log::ROUTES, status::ROUTES];
 
 /// What handlers work with.
 pub struct Admin {

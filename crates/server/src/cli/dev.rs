@@ -7,10 +7,11 @@ use std::sync::Arc;
 use strongroom_core::ids::AccountId;
 use strongroom_core::secret::SecretBytes;
 use strongroom_crypto::rng::SystemRng;
-use strongroom_service::{AccessKeyConfig, AccountConfig, IdentityConfig, Mode};
+use strongroom_service::{AccessKeyConfig, AccountConfig, DevTools, IdentityConfig, Role};
 use strongroom_store::{MemoryStore, SqliteStore};
 use strongroom_vault::seal::{KeyFileSeal, MemorySeal};
 
+use super::dev_tools::Tool;
 use super::running::{AdminPlan, Foundation, Plan, run};
 use super::{Failure, paths};
 use crate::admin::client::DEV_ADDRESS;
@@ -27,8 +28,13 @@ const SECRET: &str = "test";
 /// and the secret `test`; any other access key works too, and one of twelve digits is an account of its own.
 ///
 /// When the server is ready it prints one line with its address. Stop it with Ctrl-C or SIGTERM.
+///
+/// With a command it does nothing of that: it asks a running `strongroom dev` for what tests need.
 #[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(super) struct Dev {
+    #[command(subcommand)]
+    tool: Option<Tool>,
     /// The loopback address to listen on; port 0 takes a free one, and the ready line tells which.
     #[arg(long, default_value = "127.0.0.1:4599", value_parser = loopback)]
     listen: SocketAddr,
@@ -50,10 +56,19 @@ enum AdminChoice {
 
 impl Dev {
     pub(super) fn run(self) -> Result<(), Failure> {
+        if let Some(tool) = self.tool {
+            return tool.run();
+        }
+        let admin = self.admin_plan();
+        let place = self.data.map_or_else(|| Place::Memory(Arc::new(MemoryStore::new())), Place::Directory);
+        let tools = match &place {
+            Place::Memory(store) => DevTools::in_memory(Arc::clone(store)),
+            Place::Directory(_) => DevTools::on_disk(),
+        };
         run(Plan {
-            mode: Mode::Dev,
+            role: Role::Dev(tools),
             listen: self.listen,
-            admin: self.admin_plan(),
+            admin,
             settings: Settings { limits: Limits::default(), tls: None, dev: true },
             identity: identity(),
             ready: |address| {
@@ -61,9 +76,9 @@ impl Dev {
                     "strongroom dev: listening on http://{address} (account {ACCOUNT}, access key {ACCESS_KEY}, secret {SECRET})"
                 )
             },
-            lay: move || match &self.data {
-                None => in_memory(),
-                Some(dir) => in_directory(dir),
+            lay: move || match place {
+                Place::Memory(store) => in_memory(store),
+                Place::Directory(dir) => in_directory(&dir),
             },
         })
     }
@@ -82,6 +97,12 @@ impl Dev {
 
 fn admin_choice(text: &str) -> Result<AdminChoice, String> {
     if text == "off" { Ok(AdminChoice::Off) } else { loopback(text).map(AdminChoice::At) }
+}
+
+/// Where keys live.
+enum Place {
+    Memory(Arc<MemoryStore>),
+    Directory(PathBuf),
 }
 
 /// A development server answers whoever knows the word `test`: it must not be reachable from elsewhere.
@@ -106,9 +127,9 @@ fn identity() -> IdentityConfig {
     IdentityConfig { accounts: vec![AccountConfig { id, access_keys: vec![access_key] }] }
 }
 
-fn in_memory() -> Result<Foundation, Failure> {
+fn in_memory(store: Arc<MemoryStore>) -> Result<Foundation, Failure> {
     let seal = MemorySeal::random(&SystemRng).map_err(Failure::work)?;
-    Ok(Foundation { store: Arc::new(MemoryStore::new()), seal: Box::new(seal) })
+    Ok(Foundation { store, seal: Box::new(seal) })
 }
 
 fn in_directory(dir: &Path) -> Result<Foundation, Failure> {

@@ -1,6 +1,7 @@
 //! The command line: its commands, and what their exit codes mean.
 
 mod dev;
+mod dev_tools;
 mod init;
 mod output;
 mod paths;
@@ -42,7 +43,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Dev(dev::Dev),
+    Dev(Box<dev::Dev>),
     Serve(serve::Serve),
     Init(init::Init),
     Status(status::StatusCommand),
@@ -113,6 +114,36 @@ mod tests {
         Cli::command().debug_assert();
     }
 
+    /// What is for tests is not in `serve`, nor beside it.
+    #[test]
+    fn serve_knows_no_tools() {
+        let serve = ["strongroom", "serve", "--config", "strongroom.toml"];
+        assert!(Cli::try_parse_from(serve).is_ok());
+        for more in [&["clock", "show"][..], &["fault", "list"], &["reset"], &["--seed", "seed.toml"], &["--dev"]] {
+            assert!(Cli::try_parse_from(serve.iter().chain(more)).is_err(), "{more:?}");
+            assert!(Cli::try_parse_from(["strongroom"].iter().chain(more)).is_err(), "{more:?}");
+        }
+    }
+
+    /// Who makes tools decides who has them.
+    #[test]
+    fn only_dev_makes_tools() {
+        let sources = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        let mut folders = vec![sources];
+        let mut makers = Vec::new();
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).expect("the sources are there") {
+                let path = entry.expect("is readable").path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else if std::fs::read_to_string(&path).expect("is text").contains(concat!("Dev", "Tools::")) {
+                    makers.push(path.file_name().expect("has a name").to_owned());
+                }
+            }
+        }
+        assert_eq!(makers, ["dev.rs"]);
+    }
+
     #[test]
     fn a_dev_server_stays_on_this_machine() {
         check(&["strongroom", "dev"], true);
@@ -124,6 +155,10 @@ mod tests {
         check(&["strongroom", "dev", "--listen", "[::]:4599"], false);
         check(&["strongroom", "dev", "--listen", "4599"], false);
         check(&["strongroom", "serve"], false);
+        check(&["strongroom", "dev", "clock", "advance", "400d"], true);
+        check(&["strongroom", "dev", "fault", "clear", "--admin", "127.0.0.1:4601"], true);
+        check(&["strongroom", "dev", "--data", "d", "clock", "show"], false);
+        check(&["strongroom", "dev", "clock"], false);
 
         #[track_caller]
         fn check(line: &[&str], taken: bool) {

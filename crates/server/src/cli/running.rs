@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use strongroom_core::world::SystemClock;
 use strongroom_crypto::rng::SystemRng;
-use strongroom_service::{IdentityConfig, Mode, Node, Parts};
+use strongroom_service::{IdentityConfig, Mode, Node, Parts, Role};
 use strongroom_store::Store;
 use strongroom_vault::seal::SealProvider;
 use tokio::net::{TcpListener, TcpSocket};
@@ -27,7 +27,7 @@ const LAST_WAIT: Duration = Duration::from_millis(500);
 
 /// Everything that tells one server from another.
 pub(super) struct Plan<L> {
-    pub(super) mode: Mode,
+    pub(super) role: Role,
     pub(super) listen: SocketAddr,
     pub(super) admin: Option<AdminPlan>,
     pub(super) settings: Settings,
@@ -56,7 +56,7 @@ pub(super) struct Foundation {
 /// Runs a server until a signal ends it.
 pub(super) fn run<L: FnOnce() -> Result<Foundation, Failure>>(plan: Plan<L>) -> Result<(), Failure> {
     process::harden();
-    if plan.mode == Mode::Serve {
+    if plan.role.mode() == Mode::Serve {
         process::keep_out_of_swap();
     }
     process::allow_open_files(plan.settings.limits.connections);
@@ -78,19 +78,23 @@ async fn run_until_stopped<L: FnOnce() -> Result<Foundation, Failure>>(plan: Pla
     let signals = Signals::listen()?;
     let foundation = (plan.lay)()?;
     let limits = plan.settings.limits.clone();
+    let mode = plan.role.mode();
     let node = Node::start(Parts {
         store: foundation.store,
         seal: foundation.seal,
         clock: Arc::new(SystemClock),
         rng: Arc::new(SystemRng),
         identity: plan.identity,
-        mode: plan.mode,
+        role: plan.role,
         limits: strongroom_service::Limits {
             on_slow_thread_start: process::give_way,
             ..strongroom_service::Limits::default()
         },
     });
     let node = Arc::new(node.await.map_err(Failure::work)?);
+    if let Some(dev) = node.dev() {
+        dev.note_baseline().await;
+    }
     let stop = Stop::default();
     let obeying = tokio::spawn(signals.obey(stop.clone(), plan.settings.tls.clone()));
     let mut ready = (plan.ready)(address);
@@ -101,7 +105,7 @@ async fn run_until_stopped<L: FnOnce() -> Result<Foundation, Failure>>(plan: Pla
         Some(listener) => {
             ready = format!("{ready} and for admin on http://{}", listener.local_addr().map_err(Failure::work)?);
             let data = plan.admin.as_ref().and_then(|admin| admin.data.as_deref());
-            let admin = Admin::new(Arc::clone(&node), plan.mode, stop.clone(), data);
+            let admin = Admin::new(Arc::clone(&node), mode, stop.clone(), data);
             let admin = admin.map_err(|error| Failure::work(format!("cannot leave the admin token: {error}")))?;
             let settings = Settings { limits: admin::limits(&limits), tls: None, dev: plan.settings.dev };
             Some(tokio::spawn(net::serve(listener, settings, Arc::new(admin), admin_stop.clone())))

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use strongroom_service::Mode;
+use strongroom_service::Role;
 use strongroom_store::SqliteStore;
 use strongroom_vault::seal::KeyFileSeal;
 use tracing::warn;
@@ -78,7 +78,7 @@ impl Serve {
         let tls = TlsIdentity::load(&config.tls.certificate, &config.tls.private_key).map_err(Failure::usage)?;
         let (data, key_file) = (config.data, config.seal.key_file);
         run(Plan {
-            mode: Mode::Serve,
+            role: Role::Serve,
             listen: config.listen,
             admin: config.admin.map(|admin| AdminPlan { listen: admin.listen, must: true, data: Some(data.clone()) }),
             settings: Settings { limits: config.limits, tls: Some(Arc::new(tls)), dev: false },

@@ -275,6 +275,22 @@ impl Directory {
         self.accounts.remove(&id);
     }
 
+    /// Holds every gate: nobody brings an account from the store into memory meanwhile.
+    pub(crate) async fn hold_all_gates(&self) -> Vec<MutexGuard<'_, ()>> {
+        let mut held = Vec::with_capacity(GATES);
+        for gate in &self.gates {
+            held.push(gate.lock().await);
+        }
+        held
+    }
+
+    /// Drops all accounts from memory: the store has others. All gates are held.
+    pub(crate) fn forget_all(&self) {
+        self.accounts.clear();
+        self.access_keys.clear();
+        self.standings.clear();
+    }
+
     /// Stores a new account with nobody but its root user; `false` when it is there already.
     ///
     /// # Errors

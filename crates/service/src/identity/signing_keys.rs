@@ -48,6 +48,11 @@ impl Default for SigningKeys {
 }
 
 impl SigningKeys {
+    /// Forgets all derived keys: their access keys may have other secrets now.
+    pub(crate) fn forget_all(&self) {
+        self.0.clear();
+    }
+
     /// Has `check` judge the signature under the key of this scope.
     ///
     /// A derived key is kept once a signature under it was good: whoever merely knows an access key id cannot push out the keys

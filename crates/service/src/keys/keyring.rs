@@ -129,6 +129,21 @@ impl Keyring {
         self.store.scan(Table::Meta, b"", None, 1).await.map(drop)
     }
 
+    /// Holds every gate, in the order in which changes take them: nobody brings a record from the store into memory meanwhile.
+    pub(crate) async fn hold_all_gates(&self) -> Vec<MutexGuard<'_, ()>> {
+        let mut held = Vec::with_capacity(3 * GATES);
+        for gate in self.gates.iter().chain(&self.quota_gates).chain(&self.key_gates) {
+            held.push(gate.lock().await);
+        }
+        held
+    }
+
+    /// Forgets all keys and aliases: the store has others. All gates are held.
+    pub(crate) fn forget_all(&self) {
+        self.keys.clear();
+        self.aliases.clear();
+    }
+
     /// The key at `arn`, with what decides about it.
     ///
     /// # Errors

@@ -61,6 +61,11 @@ impl LastUsage {
         self.shard(arn).remove(arn);
     }
 
+    /// Forgets all that was noted.
+    pub(crate) fn forget_all(&self) {
+        self.shards.iter().for_each(|shard| lock(shard).clear());
+    }
+
     /// Writes what was noted.
     ///
     /// # Errors

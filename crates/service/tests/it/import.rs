@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use strongroom_core::generated::{AlgorithmSpec, EncryptionAlgorithmSpec, KeySpec, KeyUsage, OpName};
 use strongroom_core::secret::{SecretArray, SecretBytes};
 use strongroom_core::spec;
+use strongroom_core::world::Timestamp;
 use strongroom_crypto::material::{Material, SymmetricSuite};
 use strongroom_crypto::public::PublicKey;
 use strongroom_crypto::rng::SystemRng;
@@ -73,6 +74,14 @@ pub(crate) fn imported_key(kms: &TestKms, spec: KeySpec, usage: KeyUsage) -> Tes
     let key = kms.create_key_of("EXTERNAL", spec, usage);
     let material = if spec == KeySpec::SymmetricDefault { MATERIAL.to_vec() } else { fresh_material(spec) };
     kms.with_key(&key, OpName::ImportKeyMaterial, &import_request(kms, &key, &material)).unwrap();
+    key
+}
+
+/// A symmetric key whose material was brought and expires.
+pub(crate) fn imported_key_until(kms: &TestKms, valid_to: Timestamp) -> TestKey {
+    let key = symmetric(kms);
+    let seconds = valid_to.as_millis() as f64 / 1000.0;
+    import(kms, &key, &MATERIAL, &json!({"ExpirationModel": "KEY_MATERIAL_EXPIRES", "ValidTo": seconds})).unwrap();
     key
 }
 

@@ -11,7 +11,9 @@ use strongroom_core::secret::{SecretArray, SecretBytes};
 use strongroom_core::world::{Clock, ManualClock, Rng, SeededRng, Timestamp};
 use strongroom_crypto::digest::sha256;
 use strongroom_crypto::rng::SystemRng;
-use strongroom_service::{AccessKeyConfig, AccountConfig, IdentityConfig, Limits, Mode, Node, Parts, Request};
+use strongroom_service::{
+    AccessKeyConfig, AccountConfig, DevTools, IdentityConfig, Limits, Node, Parts, Request, Role,
+};
 use strongroom_store::{MemoryStore, Store};
 use strongroom_vault::seal::{MemorySeal, SealError, SealProvider};
 use strongroom_wire::sigv4::{Credentials, Scope, sign};
@@ -37,6 +39,15 @@ pub(crate) struct TestKms {
 
 /// A success's body, or a failure's code and message.
 pub(crate) type Answer = Result<Value, (String, Option<String>)>;
+
+/// Whether clients blame the service and try again.
+fn is_internal(code: &str) -> bool {
+    matches!(code, "KMSInternalException" | "KeyUnavailableException" | "DependencyTimeoutException")
+}
+
+fn new_seal() -> Arc<MemorySeal> {
+    Arc::new(MemorySeal::random(&SeededRng::new(1)).unwrap())
+}
 
 /// One seal for a service and the one that is started after it.
 struct SharedSeal(Arc<MemorySeal>);
@@ -64,17 +75,30 @@ impl TestKms {
     /// A node that looks for due work by itself.
     pub(crate) fn with_period(store: Arc<dyn Store>, task_period: Option<Duration>) -> Self {
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_790_000_000_123)));
-        Self::start(store, Arc::new(MemorySeal::random(&SeededRng::new(1)).unwrap()), clock, task_period)
+        Self::start(store, new_seal(), clock, task_period, Role::Serve)
+    }
+
+    /// A node as `strongroom dev` has it.
+    pub(crate) fn dev() -> Self {
+        let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_790_000_000_123)));
+        let store = Arc::new(MemoryStore::new());
+        Self::start(store.clone(), new_seal(), clock, None, Role::Dev(DevTools::in_memory(store)))
+    }
+
+    /// The same, started again.
+    pub(crate) fn restarted_dev(&self) -> Self {
+        let (store, seal, clock) = (Arc::clone(&self.store), Arc::clone(&self.seal), Arc::clone(&self.clock));
+        Self::start(store, seal, clock, None, Role::Dev(DevTools::on_disk()))
     }
 
     /// Another service over the same store, which knows nothing that is not there.
     pub(crate) fn restarted(&self) -> Self {
-        Self::start(Arc::clone(&self.store), Arc::clone(&self.seal), Arc::clone(&self.clock), None)
+        Self::start(Arc::clone(&self.store), Arc::clone(&self.seal), Arc::clone(&self.clock), None, Role::Serve)
     }
 
     /// The same over another store in front of the first one, and with another source of randomness.
     pub(crate) fn restarted_over(&self, store: Arc<dyn Store>, rng: Arc<dyn Rng>) -> Self {
-        Self::start_with(store, Arc::clone(&self.seal), Arc::clone(&self.clock), None, rng)
+        Self::start_with(store, Arc::clone(&self.seal), Arc::clone(&self.clock), None, rng, Role::Serve)
     }
 
     pub(crate) fn store(&self) -> Arc<dyn Store> {
@@ -105,8 +129,9 @@ impl TestKms {
         seal: Arc<MemorySeal>,
         clock: Arc<ManualClock>,
         task_period: Option<Duration>,
+        role: Role,
     ) -> Self {
-        Self::start_with(store, seal, clock, task_period, Arc::new(SystemRng))
+        Self::start_with(store, seal, clock, task_period, Arc::new(SystemRng), role)
     }
 
     fn start_with(
@@ -115,6 +140,7 @@ impl TestKms {
         clock: Arc<ManualClock>,
         task_period: Option<Duration>,
         rng: Arc<dyn Rng>,
+        role: Role,
     ) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         let account = |id: &str| AccountConfig {
@@ -134,7 +160,7 @@ impl TestKms {
             clock: clock.clone(),
             rng,
             identity: IdentityConfig { accounts: vec![account(OWNER), account(STRANGER)] },
-            mode: Mode::Serve,
+            role,
             limits: Limits { task_period, ..Limits::default() },
         };
         let node = Arc::new(runtime.block_on(Node::start(parts)).unwrap());
@@ -190,7 +216,7 @@ impl TestKms {
             return Ok(parsed);
         }
         let text = |member: &str| parsed[member].as_str().map(str::to_owned);
-        assert_eq!(reply.status, if text("__type").unwrap().starts_with("KMSInternal") { 500 } else { 400 });
+        assert_eq!(reply.status, if is_internal(&text("__type").unwrap()) { 500 } else { 400 });
         Err((text("__type").unwrap(), text("message").or_else(|| text("Message"))))
     }
 

@@ -29,6 +29,12 @@ fn entry_name(moment: Timestamp, arn: &KeyArn) -> Vec<u8> {
     [format!("{millis:0MOMENT_DIGITS$}/").into_bytes(), key_name(arn)].concat()
 }
 
+/// Behind all entries of this moment, before those of the next: `0` comes after the slash.
+fn end_of(moment: Timestamp) -> Vec<u8> {
+    let millis = moment.as_millis().max(0);
+    format!("{millis:0MOMENT_DIGITS$}0").into_bytes()
+}
+
 /// The moment and the key of an entry.
 fn parse_entry(entry: &[u8]) -> Result<(Timestamp, KeyArn), OpError> {
     let text = std::str::from_utf8(entry).map_err(|_| OpError::BadRecord)?;
@@ -83,6 +89,15 @@ impl Keyring {
         }
         Ok(due)
     }
+
+    /// The first moment after `after` under which a key stands.
+    ///
+    /// # Errors
+    /// When the store fails or holds an entry that is none.
+    pub(crate) async fn next_due_after(&self, after: Timestamp) -> Result<Option<Timestamp>, OpError> {
+        let records = self.store.scan(Table::Schedule, b"", Some(&end_of(after)), 1).await?;
+        records.first().map(|record| parse_entry(&record.key).map(|(moment, _)| moment)).transpose()
+    }
 }
 
 #[cfg(test)]
@@ -100,6 +115,9 @@ mod tests {
             assert_eq!(parse_entry(entry).ok(), Some((*moment, arn)));
         }
         assert_eq!(entry_name(Timestamp::from_millis(-5), &arn), entries[0]);
+        for (moment, pair) in moments.iter().zip(entries.windows(2)) {
+            assert!(pair[0] < end_of(*moment) && end_of(*moment) < pair[1]);
+        }
         for bad in [&b""[..], b"1", b"1/2/3", b"x/111122223333/us-east-1/k", b"\xff"] {
             assert!(parse_entry(bad).is_err());
         }

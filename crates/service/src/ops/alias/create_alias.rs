@@ -18,7 +18,7 @@ impl Operation for CreateAlias {
 
     async fn run(cx: &Cx<'_>, input: Self::Input) -> Result<Self::Output, OpError> {
         // Both the alias and its key must allow it.
-        let alias = authorize_alias(cx, &input.alias_name)?;
+        let alias = authorize_alias(cx, &input.alias_name).await?;
         refuse_alias_as_target(&input.target_key_id)?;
         let key = cx.authorize_key(&input.target_key_id, Forms::KeyOnly, None).await?;
 

@@ -16,7 +16,7 @@ impl Operation for DeleteAlias {
 
     async fn run(cx: &Cx<'_>, input: Self::Input) -> Result<Self::Output, OpError> {
         // Both the alias and its key must allow it.
-        let alias = authorize_alias(cx, &input.alias_name)?;
+        let alias = authorize_alias(cx, &input.alias_name).await?;
         let arn = alias.resource();
         for _ in 0..ASK_TRIES {
             let key = authorize_present_key(cx, arn).await?;

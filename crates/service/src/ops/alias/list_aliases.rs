@@ -28,7 +28,7 @@ impl Operation for ListAliases {
             KeyName::refuse_alias(text)?;
         }
         check_documented_limit(input.limit, LIMIT_MAX)?;
-        let _proof = cx.authorize_account()?;
+        let _proof = cx.authorize_account().await?;
         let key = match &input.key_id {
             Some(text) => Some(own_key(cx, text).await?),
             None => None,

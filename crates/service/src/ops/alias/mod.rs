@@ -25,7 +25,7 @@ use crate::keys::no_such_alias;
 ///
 /// # Errors
 /// The rules of behaviours 2.8, and a refusal.
-fn authorize_alias(cx: &Cx<'_>, text: &str) -> Result<Authorized<AliasArn>, OpError> {
+async fn authorize_alias(cx: &Cx<'_>, text: &str) -> Result<Authorized<AliasArn>, OpError> {
     let alias: AliasName = text.parse().map_err(|bad| match bad {
         BadAliasName::NoPrefix | BadAliasName::Empty | BadAliasName::TooLong => OpError::invalid("Invalid identifier"),
         BadAliasName::InvalidCharacters => {
@@ -35,7 +35,7 @@ fn authorize_alias(cx: &Cx<'_>, text: &str) -> Result<Authorized<AliasArn>, OpEr
     if alias.is_reserved() {
         return Err(OpError::ReservedAlias);
     }
-    cx.authorize_alias(AliasArn { account: cx.account, region: cx.region, alias })
+    cx.authorize_alias(AliasArn { account: cx.account, region: cx.region, alias }).await
 }
 
 /// How often an operation asks again when the alias was moved between its question and its change.

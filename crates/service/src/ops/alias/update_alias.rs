@@ -19,7 +19,7 @@ impl Operation for UpdateAlias {
 
     async fn run(cx: &Cx<'_>, input: Self::Input) -> Result<Self::Output, OpError> {
         // The alias, its present key and its new key must allow it.
-        let alias = authorize_alias(cx, &input.alias_name)?;
+        let alias = authorize_alias(cx, &input.alias_name).await?;
         refuse_alias_as_target(&input.target_key_id)?;
         let arn = alias.resource();
         for _ in 0..ASK_TRIES {

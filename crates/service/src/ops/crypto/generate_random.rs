@@ -20,7 +20,7 @@ impl Operation for GenerateRandom {
         let bytes = input.number_of_bytes.and_then(|bytes| usize::try_from(bytes).ok());
         let bytes = bytes.ok_or(OpError::invalid("NumberOfBytes is required."))?;
         refuse_recipient(input.recipient.as_ref())?;
-        let _proof = cx.authorize_account()?;
+        let _proof = cx.authorize_account().await?;
         if let Some(id) = input.custom_key_store_id {
             return Err(OpError::NoSuchCustomKeyStore(id));
         }

@@ -27,7 +27,7 @@ impl Operation for ListRetirableGrants {
         .ok_or(OpError::invalid("You must specify either RetiringPrincipal or RetiringServicePrincipal."))?;
 
         // Keys have no say; that the principal is of the caller's account is all (behaviours 4.6).
-        let _proof = cx.authorize_account()?;
+        let _proof = cx.authorize_account().await?;
         if !is_of_account(&party, cx) {
             return Err(Denied::absent(cx.caller, cx.action(), party.as_str()).into());
         }

@@ -32,6 +32,7 @@ impl Operation for RetireGrant {
             None => return Err(absent(cx, &entry, &name, id)),
         };
         cx.entry.note_grant(id);
+        cx.meet_faults(Some(&entry)).await?;
         cx.check_state(proof.resource())?;
         end_dry_run(input.dry_run)?;
         cx.keyring().delete_grant(&proof, id).await?;

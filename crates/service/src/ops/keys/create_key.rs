@@ -46,9 +46,10 @@ impl Operation for CreateKey {
             tags: &tags,
             ..Asked::default()
         };
-        let _proof = cx.authorize_account_for(cx.action(), &asked, subject)?;
+        let _proof = cx.authorize_account_for(cx.action(), &asked, subject).await?;
         if !tags.is_empty() {
-            let _proof = cx.authorize_account_for(Action::kms(OpName::TagResource.as_str()), &asked, subject)?;
+            let tag = Action::kms(OpName::TagResource.as_str());
+            let _proof = cx.authorize_account_for(tag, &asked, subject).await?;
         }
 
         // Execute.

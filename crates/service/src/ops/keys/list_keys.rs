@@ -17,7 +17,7 @@ impl Operation for ListKeys {
     type Output = kms::ListKeysOutput;
 
     async fn run(cx: &Cx<'_>, input: Self::Input) -> Result<Self::Output, OpError> {
-        let _proof = cx.authorize_account()?;
+        let _proof = cx.authorize_account().await?;
         let owners = input.resource_owners.as_deref().unwrap_or(&[ResourceOwnerType::SelfAccount]);
         let own = owners.contains(&ResourceOwnerType::SelfAccount);
         let list = format!("{}/{}/{own}/{}", cx.account, cx.region, owners.len());

@@ -1,0 +1,4 @@
+//! What `strongroom dev` is told in words: durations and fault rules.
+
+pub(crate) mod duration;
+pub(crate) mod fault;
