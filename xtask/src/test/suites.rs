@@ -61,9 +61,13 @@ impl Suite {
     }
 }
 
+/// Random lives of keys in a whole run; `cargo test` by itself, which is run more often, contents itself with fewer.
+const LIFE_SEQUENCES: &str = "10000";
+
 /// The crates' own tests.
 fn unit(root: &Path) -> Tally {
-    cargo("cargo test --workspace", Runner::Cargo, root).args(["test", "--workspace", "--no-fail-fast"]).run()
+    let step = cargo("cargo test --workspace", Runner::Cargo, root).args(["test", "--workspace", "--no-fail-fast"]);
+    step.env("STRONGROOM_SEQUENCES", LIFE_SEQUENCES).run()
 }
 
 /// Official clients against the real binary, and independent implementations against its answers.

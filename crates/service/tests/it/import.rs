@@ -36,6 +36,11 @@ fn wrap(algorithm: AlgorithmSpec, wrapping_spec: KeySpec, public_key: &[u8], mat
     encrypt(material)
 }
 
+/// Material wrapped as the parameters of an import by this algorithm and wrapping key spec ask for.
+pub(crate) fn wrap_for((algorithm, wrapping): (&str, &str), public_key: &[u8], material: &[u8]) -> Vec<u8> {
+    wrap(algorithm.parse().unwrap(), wrapping.parse().unwrap(), public_key, material)
+}
+
 /// Parameters from the service, and the material wrapped with them.
 fn request_by(kms: &TestKms, key: &TestKey, algorithm: AlgorithmSpec, wrapping: KeySpec, material: &[u8]) -> Value {
     let body = json!({"WrappingAlgorithm": algorithm.as_str(), "WrappingKeySpec": wrapping.as_str()});

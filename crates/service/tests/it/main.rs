@@ -16,6 +16,7 @@ mod import;
 mod kms;
 mod last_usage;
 mod laws;
+mod model;
 mod policies;
 mod rotation;
 mod states;

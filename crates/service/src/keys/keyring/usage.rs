@@ -16,7 +16,8 @@ impl Keyring {
         Ok(self.usage_and_version(arn).await?.map(|(usage, _)| usage))
     }
 
-    /// Stores what these keys were last used for, in one batch. A later use that another node stored stays.
+    /// Stores what these keys were last used for, in one batch. A later use that another node stored stays; of two of the same
+    /// millisecond the one that comes is the later.
     ///
     /// # Errors
     /// When the store fails.
@@ -25,7 +26,7 @@ impl Keyring {
             let mut batch = Batch::new();
             for (arn, usage) in usages {
                 let expect = match self.usage_and_version(arn).await? {
-                    Some((stored, _)) if stored.at >= usage.at => continue,
+                    Some((stored, _)) if stored.at > usage.at || stored == *usage => continue,
                     Some((_, version)) => Expect::At(version),
                     None => Expect::Absent,
                 };
