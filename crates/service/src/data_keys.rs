@@ -72,7 +72,7 @@ pub(crate) async fn wrap(
     context: Option<&BTreeMap<String, String>>,
 ) -> Result<DataKey, OpError> {
     let handle = cx.open_current(&key).await?;
-    let ciphertext = handle.seal(&context_bytes(context), plaintext.expose(), cx.rng())?;
+    let ciphertext = cx.timed(|| handle.seal(&context_bytes(context), plaintext.expose(), cx.rng()))?;
     let material_id = shown_material_id(key.resource(), handle.material_id());
     Ok(DataKey { key: key.into_resource(), plaintext, ciphertext, material_id })
 }

@@ -7,6 +7,7 @@
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use futures_util::FutureExt;
 use strongroom_authz::action::Action;
@@ -452,7 +453,25 @@ impl<'a> Cx<'a> {
         work: Work,
         job: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, OpError> {
-        if cost::is_slow(spec, work) { Ok(self.node.slow.run(spec, work, job).await?) } else { Ok(job()) }
+        if !cost::is_slow(spec, work) {
+            return Ok(self.timed(job));
+        }
+        let (metrics, op) = (Arc::clone(&self.node.metrics), self.op);
+        let timed = move || {
+            let begun = Instant::now();
+            let done = job();
+            metrics.note_crypto(op, begun.elapsed());
+            done
+        };
+        Ok(self.node.slow.run(spec, work, timed).await?)
+    }
+
+    /// Does cryptography at once, and notes how long it took.
+    pub(crate) fn timed<T>(&self, job: impl FnOnce() -> T) -> T {
+        let begun = Instant::now();
+        let done = job();
+        self.node.metrics.note_crypto(self.op, begun.elapsed());
+        done
     }
 
     /// Opens the material that encrypts.

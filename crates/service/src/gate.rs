@@ -9,14 +9,16 @@
 use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use http::HeaderMap;
 use strongroom_authz::caller::Caller;
+use strongroom_core::generated::OpName;
 use strongroom_core::ids::{AccountId, Region, RequestId};
 use strongroom_crypto::digest;
 use strongroom_wire::kms::{ErrorCode, Fault, facts};
 use strongroom_wire::sigv4::{self, AuthError, Policy, RequestHead, Unverified};
-use strongroom_wire::target::{self, CONTENT_TYPE_JSON};
+use strongroom_wire::target::{self, CONTENT_TYPE_JSON, Unresolved};
 use zeroize::Zeroizing;
 
 use crate::audit::{Called, Entry, KMS, Origin};
@@ -86,6 +88,23 @@ pub enum Refusal {
     Overloaded,
 }
 
+impl Refusal {
+    /// Every reason, in the order of the enum.
+    pub const ALL: &'static [Self] =
+        &[Self::BodyTooLarge, Self::HeadTooLarge, Self::Timeout, Self::BadRequest, Self::Overloaded];
+
+    /// A word for it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::BodyTooLarge => "body_too_large",
+            Self::HeadTooLarge => "head_too_large",
+            Self::Timeout => "timeout",
+            Self::BadRequest => "bad_request",
+            Self::Overloaded => "overloaded",
+        }
+    }
+}
+
 impl Node {
     /// Answers one request. When the answer is no longer waited for, a change that has begun is carried to its end all the same.
     pub async fn answer(self: &Arc<Self>, request: Request<'_>) -> Reply {
@@ -96,7 +115,11 @@ impl Node {
             Some(dev) => Some(dev.enter().await),
             None => None,
         };
-        match self.try_answer(request_id, &request).await {
+        let begun = Instant::now();
+        let op = target::resolve(request.method, request.path, request.headers);
+        let outcome = self.try_answer(op, request_id, &request).await;
+        self.metrics.note_call(op.ok(), outcome.as_ref().err().map(|fault| fault.code), begun.elapsed());
+        match outcome {
             Ok(body) => Reply { status: 200, request_id, content_type: CONTENT_TYPE_JSON, body },
             Err(fault) => reply(request_id, &fault),
         }
@@ -104,6 +127,7 @@ impl Node {
 
     /// The reply to what never became a request.
     pub fn refuse(&self, refusal: Refusal) -> Reply {
+        self.metrics.note_refusal(refusal);
         let request_id = self.new_request_id().unwrap_or_else(|_| RequestId::from_random([0; 16]));
         let code = match refusal {
             Refusal::BodyTooLarge | Refusal::HeadTooLarge => ErrorCode::RequestEntityTooLargeException,
@@ -121,6 +145,7 @@ impl Node {
 
     async fn try_answer(
         self: &Arc<Self>,
+        op: Result<OpName, Unresolved>,
         request_id: RequestId,
         request: &Request<'_>,
     ) -> Result<Zeroizing<Vec<u8>>, Fault> {
@@ -134,7 +159,6 @@ impl Node {
             host: header(request, &http::header::HOST),
             access_key_id: None,
         };
-        let op = target::resolve(request.method, request.path, request.headers);
         let head =
             RequestHead { method: request.method, path: request.path, query: request.query, headers: request.headers };
         // Clients sign by the real time, whatever the clock of `dev` shows.

@@ -20,6 +20,7 @@ mod key_pairs;
 mod keys;
 mod macs;
 mod markers;
+mod metrics;
 mod node;
 mod opening;
 mod ops;
@@ -35,4 +36,5 @@ pub use dev::{
 };
 pub use gate::{Refusal, Reply, Request, TlsDetails};
 pub use identity::{AccessKeyConfig, AccountConfig, IdentityConfig, IdentityError};
+pub use metrics::{Family, Labels, Sample, Value};
 pub use node::{Limits, Mode, Node, Parts, Role, StartError};

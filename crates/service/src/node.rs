@@ -17,8 +17,9 @@ use crate::dev::{DevState, DevTools};
 use crate::identity::{Directory, DirectoryError, Foundation, IdentityConfig, IdentityError, SigningKeys, Strangers};
 use crate::key_pairs::KeyPairs;
 use crate::keys::{Keyring, LastUsage};
+use crate::metrics::{CacheFigures, Family, MeasuredStore, Metrics, cache_families};
 use crate::slow::SlowPool;
-use crate::tasks::{Background, Tasks};
+use crate::tasks::{Background, Counting, Tasks};
 
 /// Who the service is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,12 +30,13 @@ pub enum Mode {
     Serve,
 }
 
-impl std::fmt::Display for Mode {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
+impl Mode {
+    /// The name of the command that starts it.
+    pub const fn name(self) -> &'static str {
+        match self {
             Self::Dev => "dev",
             Self::Serve => "serve",
-        })
+        }
     }
 }
 
@@ -143,6 +145,8 @@ pub struct Node {
     pub(crate) signing_keys: SigningKeys,
     pub(crate) key_pairs: KeyPairs,
     pub(crate) slow: Arc<SlowPool>,
+    pub(crate) metrics: Arc<Metrics>,
+    store: Arc<MeasuredStore>,
     pub(crate) journal: Journal,
     /// Held by every change under way, so that the end of the node can wait for them.
     pub(crate) changes: Arc<tokio::sync::RwLock<()>>,
@@ -151,6 +155,7 @@ pub struct Node {
     pub(crate) tracking_start: Timestamp,
     tasks: Arc<Tasks>,
     background: Background,
+    counting: Counting,
     /// In `dev` alone.
     pub(crate) dev: Option<DevState>,
 }
@@ -166,6 +171,8 @@ impl Node {
     pub async fn start(parts: Parts) -> Result<Self, StartError> {
         let Parts { store, seal, clock: real_clock, rng, identity, role, limits } = parts;
         let mode = role.mode();
+        let measured = Arc::new(MeasuredStore::new(store));
+        let store: Arc<dyn Store> = Arc::clone(&measured) as Arc<dyn Store>;
         let vault = Arc::new(open_vault(&*store, &*seal, &*rng, real_clock.now()).await?);
         let dev = match role {
             Role::Serve => None,
@@ -196,12 +203,15 @@ impl Node {
             turn: tokio::sync::Mutex::new(()),
         });
         Ok(Self {
-            keyring,
             vault,
             last_usage,
             tracking_start,
             background: Background::start(Arc::clone(&tasks), limits.task_period),
+            keyring: Arc::clone(&keyring),
+            counting: Counting::start(keyring, limits.task_period.is_some()),
             tasks,
+            metrics: Arc::default(),
+            store: measured,
             key_pairs: KeyPairs::new(Arc::clone(&slow), Arc::clone(&rng)),
             rng,
             clock,
@@ -213,6 +223,26 @@ impl Node {
             changes: Arc::default(),
             dev,
         })
+    }
+
+    /// What the node has counted and measured.
+    pub fn metrics(&self) -> Vec<Family> {
+        let (hits, misses, entries) = self.vault.open_material_figures();
+        let [keys, aliases] = self.keyring.caches();
+        let materials = CacheFigures { name: "key_materials", hits, misses, entries };
+        let caches = cache_families(&[keys, aliases, materials, self.signing_keys.figures()]);
+        let mut families = self.metrics.families();
+        families.extend(self.slow.families());
+        families.extend(caches);
+        families.extend(self.store.families());
+        families.extend(self.keyring.key_families());
+        // A node without an open root key does not come to be.
+        families.push(Family::gauge(
+            "strongroom_sealed",
+            "Whether the root key is sealed, so that no key can be used",
+            0.0,
+        ));
+        families
     }
 
     /// Does now what time demands: rotates, deletes expired material, destroys keys; and writes what is in memory alone.
@@ -243,6 +273,7 @@ impl Node {
     pub async fn shut_down(&self) {
         drop(self.changes.write().await);
         self.background.stop().await;
+        self.counting.stop().await;
         self.tasks.flush_last_usage().await;
     }
 }

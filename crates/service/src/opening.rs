@@ -82,7 +82,7 @@ impl<'a> Opening<'a> {
             None => Ok(None),
             Some(Sealed::Blob { header, blob, context }) => {
                 let handle = cx.open(&self.key, header.material).await?;
-                let plaintext = handle.open(header, context, blob)?;
+                let plaintext = cx.timed(|| handle.open(header, context, blob))?;
                 Ok(Some(Opened { plaintext, material_id: Some(header.material) }))
             }
             Some(Sealed::Asymmetric { algorithm, ciphertext }) => {

@@ -77,7 +77,8 @@ impl Sealing {
         let handle = cx.open_current(&self.key).await?;
         let material_id = handle.material_id();
         if self.algorithm == EncryptionAlgorithmSpec::SymmetricDefault {
-            return Ok((handle.seal(&self.context, plaintext.expose(), cx.rng())?, material_id));
+            let blob = cx.timed(|| handle.seal(&self.context, plaintext.expose(), cx.rng()))?;
+            return Ok((blob, material_id));
         }
         let (algorithm, rng) = (self.algorithm, cx.node.rng.clone());
         let ciphertext = cx

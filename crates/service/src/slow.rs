@@ -17,6 +17,7 @@ use strongroom_core::generated::KeySpec;
 use strongroom_crypto::cost::{Work, cost_us};
 use tokio::sync::oneshot;
 
+use crate::metrics::{Family, Sample, Value};
 use crate::node::Limits;
 
 /// Why a job gave nothing.
@@ -47,8 +48,13 @@ pub(crate) struct SlowPool {
 /// One queue and its threads.
 struct Lane {
     jobs: SyncSender<Job>,
+    name: &'static str,
     /// The cost of what is queued or running.
     pending_us: Arc<AtomicU64>,
+    /// How many jobs that is.
+    pending_jobs: Arc<AtomicU64>,
+    /// Jobs that found no room.
+    refused: AtomicU64,
     wait_max_us: u64,
 }
 
@@ -101,6 +107,25 @@ impl SlowPool {
         lane.submit(cost_us(spec, work).into(), job)
     }
 
+    /// The families of both lanes.
+    pub(crate) fn families(&self) -> Vec<Family> {
+        let lanes = [&self.operations, &self.generation];
+        let of = |value: fn(&Lane) -> Value| {
+            lanes.map(|lane| Sample { labels: vec![("lane", lane.name)], value: value(lane) }).into()
+        };
+        #[expect(clippy::cast_precision_loss, reason = "both are bounded far below 2^53")]
+        let (jobs, work) = (
+            of(|lane| Value::Gauge(lane.pending_jobs.load(Ordering::Relaxed) as f64)),
+            of(|lane| Value::Gauge(lane.pending_us.load(Ordering::Relaxed) as f64 / 1e6)),
+        );
+        let refused = of(|lane| Value::Counter(lane.refused.load(Ordering::Relaxed)));
+        vec![
+            Family::new("strongroom_slow_jobs", "Slow work that is queued or running, in jobs", jobs),
+            Family::new("strongroom_slow_work_seconds", "Slow work that is queued or running, by its usual cost", work),
+            Family::new("strongroom_slow_throttles", "Slow work that found no room; callers were throttled", refused),
+        ]
+    }
+
     /// Whether the lane has more to do than one such job, which the asking one is.
     pub(crate) fn has_more_than(&self, spec: KeySpec, work: Work) -> bool {
         self.lane(work).pending_us.load(Ordering::Acquire) > cost_us(spec, work).into()
@@ -115,21 +140,22 @@ impl SlowPool {
 }
 
 impl Lane {
-    fn new(name: &str, threads: usize, limits: &Limits) -> std::io::Result<Self> {
+    fn new(name: &'static str, threads: usize, limits: &Limits) -> std::io::Result<Self> {
         let (jobs, queue) = sync_channel::<Job>(JOBS_MAX);
         let queue = Arc::new(Mutex::new(queue));
-        let pending_us = Arc::new(AtomicU64::new(0));
+        let (pending_us, pending_jobs) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
         for at in 0..threads {
             let (queue, pending_us) = (Arc::clone(&queue), Arc::clone(&pending_us));
+            let pending_jobs = Arc::clone(&pending_jobs);
             let on_start = limits.on_slow_thread_start;
             thread::Builder::new().name(format!("{name}-{at}")).spawn(move || {
                 on_start();
-                work_off(&queue, &pending_us);
+                work_off(&queue, &pending_us, &pending_jobs);
             })?;
         }
         let wait_max_us = u64::from(limits.slow_wait_max_ms) * 1000;
         let wait_max_us = wait_max_us.saturating_mul(u64::try_from(threads).unwrap_or(1));
-        Ok(Self { jobs, pending_us, wait_max_us })
+        Ok(Self { jobs, name, pending_us, pending_jobs, refused: AtomicU64::new(0), wait_max_us })
     }
 
     fn submit(&self, cost_us: u64, run: impl FnOnce() + Send + 'static) -> Result<(), Refused> {
@@ -137,15 +163,18 @@ impl Lane {
         let before = self.pending_us.fetch_add(cost_us, Ordering::AcqRel);
         let fits = before == 0 || before + cost_us <= self.wait_max_us;
         let job = Job { cost_us, run: Box::new(run) };
+        self.pending_jobs.fetch_add(1, Ordering::Relaxed);
         if fits && self.jobs.try_send(job).is_ok() {
             return Ok(());
         }
         self.pending_us.fetch_sub(cost_us, Ordering::AcqRel);
+        self.pending_jobs.fetch_sub(1, Ordering::Relaxed);
+        self.refused.fetch_add(1, Ordering::Relaxed);
         Err(Refused::Full)
     }
 }
 
-fn work_off(queue: &Mutex<Receiver<Job>>, pending_us: &AtomicU64) {
+fn work_off(queue: &Mutex<Receiver<Job>>, pending_us: &AtomicU64, pending_jobs: &AtomicU64) {
     loop {
         // Held while waiting: the others queue on the mutex as they would on the channel.
         let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
@@ -153,6 +182,7 @@ fn work_off(queue: &Mutex<Receiver<Job>>, pending_us: &AtomicU64) {
         // The panic hook has told of it; whoever waits learns it from the channel that closes.
         let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(run));
         pending_us.fetch_sub(cost_us, Ordering::AcqRel);
+        pending_jobs.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -80,6 +80,11 @@ impl Vault {
         })
     }
 
+    /// Of opened materials kept in memory: how often one was there, how often not, and how many there are.
+    pub fn open_material_figures(&self) -> (u64, u64, usize) {
+        (self.handles.hits(), self.handles.misses(), self.handles.len())
+    }
+
     /// Seals a record for its place in the store.
     ///
     /// # Errors

@@ -17,6 +17,7 @@ pub(crate) mod dev;
 mod door;
 mod health;
 pub(crate) mod log;
+mod metrics;
 mod route;
 pub(crate) mod status;
 pub(crate) mod token;
@@ -31,10 +32,10 @@ use strongroom_service::{Mode, Node};
 pub use route::{Access, Answered, Answering, Call, Handler, Problem, Route};
 
 use crate::config::Limits;
-use crate::net::Stop;
+use crate::net::{Stop, TlsIdentity};
 
 /// Every route there is.
-const TABLES: &[&[Route]] = &[dev::ROUTES, health::ROUTES, log::ROUTES, status::ROUTES];
+const TABLES: &[&[Route]] = &[dev::ROUTES, health::ROUTES, log::ROUTES, metrics::ROUTES, status::ROUTES];
 
 /// What handlers work with.
 pub struct Admin {
@@ -46,22 +47,35 @@ pub struct Admin {
     pub started: Instant,
     /// The brake of the API's listener: once it is pulled the server is on its way out.
     pub stop: Stop,
+    /// The TLS pair of the API's listener.
+    pub tls: Option<Arc<TlsIdentity>>,
     /// What a caller in `serve` must know; `dev` has none.
     token: Option<SecretBytes>,
 }
 
+/// What an [`Admin`] is made of.
+pub(crate) struct Parts<'a> {
+    pub(crate) node: Arc<Node>,
+    pub(crate) mode: Mode,
+    pub(crate) stop: Stop,
+    pub(crate) tls: Option<Arc<TlsIdentity>>,
+    /// Where the token is left.
+    pub(crate) data: Option<&'a Path>,
+}
+
 impl Admin {
-    /// For a server that has just started. In `serve` a fresh token is left in `data`.
+    /// For a server that has just started. In `serve` a fresh token is left in the data directory.
     ///
     /// # Errors
     /// When there is no randomness, or the token cannot be written.
-    pub fn new(node: Arc<Node>, mode: Mode, stop: Stop, data: Option<&Path>) -> std::io::Result<Self> {
+    pub(crate) fn new(parts: Parts<'_>) -> std::io::Result<Self> {
+        let Parts { node, mode, stop, tls, data } = parts;
         let token = match (mode, data) {
             (Mode::Dev, _) => None,
             (Mode::Serve, Some(data)) => Some(token::make(data)?),
             (Mode::Serve, None) => return Err(std::io::Error::other("an admin token needs a data directory")),
         };
-        Ok(Self { node, mode, started: Instant::now(), stop, token })
+        Ok(Self { node, mode, started: Instant::now(), stop, tls, token })
     }
 }
 

@@ -32,7 +32,7 @@ async fn status(admin: &Admin) -> Result<Answered, Problem> {
     let checks = health::checks(admin).await;
     Answered::json(&Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        mode: admin.mode.to_string(),
+        mode: admin.mode.name().to_owned(),
         uptime_seconds: admin.started.elapsed().as_secs(),
         log_level: observe::level(),
         ready: health::are_good(&checks),

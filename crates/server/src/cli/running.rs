@@ -105,7 +105,8 @@ async fn run_until_stopped<L: FnOnce() -> Result<Foundation, Failure>>(plan: Pla
         Some(listener) => {
             ready = format!("{ready} and for admin on http://{}", listener.local_addr().map_err(Failure::work)?);
             let data = plan.admin.as_ref().and_then(|admin| admin.data.as_deref());
-            let admin = Admin::new(Arc::clone(&node), mode, stop.clone(), data);
+            let (node, tls) = (Arc::clone(&node), plan.settings.tls.clone());
+            let admin = Admin::new(admin::Parts { node, mode, stop: stop.clone(), tls, data });
             let admin = admin.map_err(|error| Failure::work(format!("cannot leave the admin token: {error}")))?;
             let settings = Settings { limits: admin::limits(&limits), tls: None, dev: plan.settings.dev };
             Some(tokio::spawn(net::serve(listener, settings, Arc::new(admin), admin_stop.clone())))

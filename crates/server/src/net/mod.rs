@@ -12,6 +12,7 @@
 //! What a request means: [`Answer`] says so. The HTTP library's own read buffer is not wiped; the next request overwrites it.
 
 mod answer;
+mod certificate;
 mod guard;
 mod http;
 mod listener;
@@ -20,6 +21,7 @@ mod stop;
 mod tls;
 
 pub use answer::Answer;
+pub use certificate::Validity;
 pub use listener::{Settings, serve};
 pub use stop::Stop;
 pub use tls::{TlsError, TlsIdentity};

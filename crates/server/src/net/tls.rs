@@ -16,6 +16,8 @@ use strongroom_service::TlsDetails;
 use tokio_rustls::TlsAcceptor;
 use zeroize::{Zeroize, Zeroizing};
 
+use super::certificate::Validity;
+
 /// Sessions that can be resumed: kept in memory, used once, so that no ticket key endangers recorded traffic.
 const RESUMABLE_SESSIONS: usize = 8192;
 
@@ -58,7 +60,14 @@ pub enum TlsError {
 pub struct TlsIdentity {
     certificate: PathBuf,
     private_key: PathBuf,
-    current: ArcSwap<ServerConfig>,
+    current: ArcSwap<Current>,
+}
+
+/// What is in use.
+struct Current {
+    config: Arc<ServerConfig>,
+    /// Of the server's own certificate.
+    validity: Validity,
 }
 
 impl TlsIdentity {
@@ -67,11 +76,11 @@ impl TlsIdentity {
     /// # Errors
     /// [`TlsError`]: a file is unreadable, holds something else, or the two do not belong together.
     pub fn load(certificate: &Path, private_key: &Path) -> Result<Self, TlsError> {
-        let config = server_config(certificate, private_key)?;
+        let current = read_pair(certificate, private_key)?;
         Ok(Self {
             certificate: certificate.into(),
             private_key: private_key.into(),
-            current: ArcSwap::from_pointee(config),
+            current: ArcSwap::from_pointee(current),
         })
     }
 
@@ -80,14 +89,19 @@ impl TlsIdentity {
     /// # Errors
     /// As [`TlsIdentity::load`].
     pub fn reload(&self) -> Result<(), TlsError> {
-        let config = server_config(&self.certificate, &self.private_key)?;
-        self.current.store(Arc::new(config));
+        let current = read_pair(&self.certificate, &self.private_key)?;
+        self.current.store(Arc::new(current));
         Ok(())
+    }
+
+    /// The dates of the certificate in use.
+    pub fn validity(&self) -> Validity {
+        self.current.load().validity
     }
 
     /// For one handshake.
     pub(super) fn acceptor(&self) -> TlsAcceptor {
-        TlsAcceptor::from(self.current.load_full())
+        TlsAcceptor::from(Arc::clone(&self.current.load().config))
     }
 }
 
@@ -97,8 +111,18 @@ impl fmt::Debug for TlsIdentity {
     }
 }
 
-fn server_config(certificate: &Path, private_key: &Path) -> Result<ServerConfig, TlsError> {
+fn read_pair(certificate: &Path, private_key: &Path) -> Result<Current, TlsError> {
     let chain = read_chain(certificate)?;
+    let validity = chain.first().and_then(Validity::of);
+    let validity = validity.ok_or_else(|| TlsError::NoCertificate { path: certificate.into() })?;
+    Ok(Current { config: Arc::new(server_config(certificate, private_key, chain)?), validity })
+}
+
+fn server_config(
+    certificate: &Path,
+    private_key: &Path,
+    chain: Vec<CertificateDer<'static>>,
+) -> Result<ServerConfig, TlsError> {
     let key = read_private_key(private_key)?;
     let unusable =
         |error| TlsError::Unusable { certificate: certificate.into(), private_key: private_key.into(), error };

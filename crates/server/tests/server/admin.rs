@@ -151,3 +151,27 @@ fn command(args: &[&str]) -> Ended {
     assert!(Path::new(env!("CARGO_BIN_EXE_strongroom")).exists());
     run_to_end(strongroom(args.iter().copied()))
 }
+
+#[tokio::test]
+async fn figures_in_both_formats() {
+    let program = Program::dev(None);
+    let admin = program.admin.expect("was asked for");
+    let mut raw = Raw::connect(program.address).await;
+    raw.send(crate::client::post("/", "{}")).await;
+    raw.reply().await;
+
+    let text = ask(admin, "GET", "/metrics", "host: localhost\r\n", "").await;
+    assert_eq!(text.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
+    assert!(text.body.contains("# TYPE strongroom_calls_total counter\n"), "{}", text.body);
+    assert!(
+        text.body.contains("strongroom_calls_total{operation=\"None\",code=\"UnknownOperationException\"} 1\n"),
+        "{}",
+        text.body
+    );
+    assert!(text.body.contains("strongroom_build_info{version=\""), "{}", text.body);
+
+    let accept = "host: localhost\r\naccept: application/openmetrics-text;version=1.0.0\r\n";
+    let open = ask(admin, "GET", "/metrics", accept, "").await;
+    assert_eq!(open.header("content-type"), Some("application/openmetrics-text; version=1.0.0; charset=utf-8"));
+    assert!(open.body.ends_with("# EOF\n") && open.body.contains("# TYPE strongroom_calls counter\n"), "{}", open.body);
+}

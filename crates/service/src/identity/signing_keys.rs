@@ -8,6 +8,8 @@ use strongroom_core::ids::Region;
 use strongroom_core::secret::SecretBytes;
 use strongroom_wire::sigv4::{SigningKey, Unverified};
 
+use crate::metrics::CacheFigures;
+
 /// Access key × day × Region × service combinations kept at most.
 const SIGNING_KEYS_MAX: usize = 4096;
 
@@ -51,6 +53,11 @@ impl SigningKeys {
     /// Forgets all derived keys: their access keys may have other secrets now.
     pub(crate) fn forget_all(&self) {
         self.0.clear();
+    }
+
+    /// How often a key was there.
+    pub(crate) fn figures(&self) -> CacheFigures {
+        CacheFigures { name: "signing_keys", hits: self.0.hits(), misses: self.0.misses(), entries: self.0.len() }
     }
 
     /// Has `check` judge the signature under the key of this scope.

@@ -9,6 +9,7 @@
 //! - After a commit whose outcome is unknown the record is forgotten, and read again when it is next named.
 //! - Records are sealed before they reach the store, and opened (so authenticated) before they are believed.
 
+mod census;
 mod destruction;
 mod grants;
 mod schedule;
@@ -31,6 +32,7 @@ use tokio::sync::{Mutex, MutexGuard};
 use super::entry::KeyEntry;
 use super::grants::KeyGrants;
 use crate::error::OpError;
+use crate::metrics::CacheFigures;
 
 pub(crate) use grants::{check_room, no_such_grant};
 
@@ -85,6 +87,7 @@ pub(crate) struct Keyring {
     /// One of these is held by whoever gives a key one alias more; always after the alias's own gate.
     quota_gates: Box<[Mutex<()>]>,
     hasher: RandomState,
+    census: census::Census,
 }
 
 /// The prefix under which an account's records of a Region stand.
@@ -118,7 +121,17 @@ impl Keyring {
             gates: (0..GATES).map(|_| Mutex::new(())).collect(),
             quota_gates: (0..GATES).map(|_| Mutex::new(())).collect(),
             hasher: RandomState::new(),
+            census: census::Census::default(),
         }
+    }
+
+    /// The families of what is kept in memory.
+    pub(crate) fn caches(&self) -> [CacheFigures; 2] {
+        let (keys, aliases) = (&self.keys, &self.aliases);
+        [
+            CacheFigures { name: "keys", hits: keys.hits(), misses: keys.misses(), entries: keys.len() },
+            CacheFigures { name: "aliases", hits: aliases.hits(), misses: aliases.misses(), entries: aliases.len() },
+        ]
     }
 
     /// Reads a record that is always there.
@@ -140,6 +153,7 @@ impl Keyring {
 
     /// Forgets all keys and aliases: the store has others. All gates are held.
     pub(crate) fn forget_all(&self) {
+        self.census.forget();
         self.keys.clear();
         self.aliases.clear();
     }
@@ -178,6 +192,7 @@ impl Keyring {
         let (batch, version) = self.put_key(batch, &record, Expect::Absent)?;
         let entry = KeyEntry::new(record, version, KeyGrants::default(), Arc::from([]))?;
         self.store.commit(batch).await?;
+        self.census.note(&entry.record.arn, None, Some(entry.record.state));
         self.keys.insert(entry.record.arn, Arc::new(entry));
         Ok(())
     }
@@ -213,6 +228,7 @@ impl Keyring {
             let changed = entry.with_record(record, version)?;
             match self.store.commit(batch).await {
                 Ok(()) => {
+                    self.census.note(&arn, Some(entry.record.state), Some(changed.record.state));
                     self.keys.insert(arn, Arc::new(changed));
                     return Ok(outcome);
                 }

@@ -8,6 +8,7 @@
 //! - A panic ends one turn, not the task.
 
 mod background;
+mod census;
 
 use std::sync::Arc;
 
@@ -19,6 +20,7 @@ use strongroom_vault::Vault;
 use tokio::sync::Mutex;
 
 pub(crate) use background::Background;
+pub(crate) use census::Counting;
 
 use crate::audit::Journal;
 use crate::audit::service_events::{delete_key, of_passed};

@@ -71,6 +71,7 @@ impl Keyring {
                 Ok(()) => {
                     gone.extend(aliases);
                     if is_last {
+                        self.census.note(arn, Some(record.state), None);
                         return Ok(Some(record));
                     }
                 }

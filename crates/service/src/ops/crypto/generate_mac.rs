@@ -20,7 +20,8 @@ impl Operation for GenerateMac {
         let key = mac_key(cx, &input.key_id, input.grant_tokens.as_deref(), algorithm).await?;
         end_dry_run(input.dry_run)?;
 
-        let mac = cx.open_current(&key).await?.mac(algorithm, input.message.expose())?;
+        let handle = cx.open_current(&key).await?;
+        let mac = cx.timed(|| handle.mac(algorithm, input.message.expose()))?;
         Ok(kms::GenerateMacOutput {
             key_id: Some(key.resource().arn.to_string()),
             mac: Some(mac),

@@ -19,7 +19,8 @@ impl Operation for VerifyMac {
         let algorithm = input.mac_algorithm;
         let key = mac_key(cx, &input.key_id, input.grant_tokens.as_deref(), algorithm).await?;
 
-        let verified = cx.open_current(&key).await?.verify_mac(algorithm, input.message.expose(), &input.mac);
+        let handle = cx.open_current(&key).await?;
+        let verified = cx.timed(|| handle.verify_mac(algorithm, input.message.expose(), &input.mac));
         verified.map_err(|error| OpError::input_refused(error, OpError::InvalidMac))?;
         end_dry_run(input.dry_run)?;
         Ok(kms::VerifyMacOutput {

@@ -1,0 +1,8 @@
+//! What operators see of a process: its log and its figures.
+
+mod figures;
+mod log;
+pub(crate) mod metrics;
+
+pub(crate) use figures::{build, process, start_time};
+pub(crate) use log::{LogFormat, LogLevel, level, set_level, start};
