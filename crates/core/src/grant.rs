@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::arn::KeyArn;
 use crate::generated::GrantOperation;
+use crate::identity::NamedPrincipal;
 use crate::ids::{AccountId, GrantId};
 use crate::world::Timestamp;
 
@@ -20,6 +21,8 @@ pub struct GrantRecord {
     pub issuing_account: AccountId,
     /// What was asked for.
     pub terms: GrantTerms,
+    /// The users and roles among grantee and retiring principal, as they were when the grant was made.
+    pub principals: Vec<NamedPrincipal>,
 }
 
 impl GrantRecord {

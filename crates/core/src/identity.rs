@@ -51,9 +51,7 @@ impl UniqueIdKind {
 pub struct AccountRecord {
     /// When it was made.
     pub created: Timestamp,
-    /// What the operator calls it; may be empty.
-    pub name: String,
-    /// The alias of IAM's account alias operations.
+    /// What the operator calls it, as ListAccountAliases shows it.
     pub alias: Option<String>,
 }
 

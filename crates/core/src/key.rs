@@ -6,6 +6,7 @@ use crate::arn::{AliasArn, KeyArn};
 use crate::generated::{
     KeyLastUsageTrackingOperation, KeySpec, KeyState, KeyUsage, MultiRegionKeyType, Origin, RotationType,
 };
+use crate::identity::NamedPrincipal;
 use crate::ids::{KeyId, KeyMaterialId, Region, RequestId};
 use crate::world::Timestamp;
 
@@ -32,6 +33,8 @@ pub struct KeyRecord {
     pub multi_region: Option<MultiRegion>,
     /// The key policy's text.
     pub policy: Arc<str>,
+    /// Users and roles that the policy names, as they were when it was put.
+    pub policy_principals: Vec<NamedPrincipal>,
     /// In the order in which they were set.
     pub tags: Vec<Tag>,
     /// Oldest first. The last one encrypts; all decrypt. Only symmetric encryption keys ever have more than one.

@@ -154,6 +154,7 @@ mod tests {
             deletion_date: (state == KeyState::PendingDeletion).then_some(at(30)),
             multi_region: None,
             policy: "{}".into(),
+            policy_principals: Vec::new(),
             tags: Vec::new(),
             materials: vec![material(1, None)],
             pending_material: None,

@@ -440,6 +440,7 @@ mod tests {
                 replicas: Vec::new(),
             }),
             policy: "{}".into(),
+            policy_principals: Vec::new(),
             tags: vec![Tag { key: "Team".into(), value: "blue".into() }],
             materials: Vec::new(),
             pending_material: None,

@@ -14,9 +14,11 @@ use strongroom_authz::action::Action;
 use strongroom_authz::caller::Caller;
 use strongroom_authz::decide::{AttachedPolicy, CrossAccount, Policies, Request, keeps_policy_open};
 use strongroom_authz::policy::Policy;
+use strongroom_authz::policy::error::Malformed;
 use strongroom_authz::proof::{Authorized, Denied, Protected, WholeAccount, authorize, authorize_retirement};
 use strongroom_core::arn::{AliasArn, KeyArn};
 use strongroom_core::generated::{KeyLastUsageTrackingOperation, KeySpec, KeyUsage, OpName};
+use strongroom_core::identity::NamedPrincipal;
 use strongroom_core::ids::{AccountId, KeyMaterialId, Region, RequestId};
 use strongroom_core::key::{KeyMaterial, KeyRecord, KeyUsageRecord};
 use strongroom_core::state::{self, Admission};
@@ -318,6 +320,15 @@ impl<'a> Cx<'a> {
         if is_about_keys && (is_allowed || record.arn.account == self.account) {
             self.entry.note_key(&record.arn);
         }
+    }
+
+    /// The users and roles that a new key policy names, by whom they are now.
+    ///
+    /// # Errors
+    /// [`OpError::MalformedPolicy`] when a known account has nobody of a name.
+    pub(crate) async fn policy_principals(&self, policy: &Policy) -> Result<Vec<NamedPrincipal>, OpError> {
+        let named = self.node.directory.identify_principals(policy).await?;
+        named.map_err(|_| OpError::MalformedPolicy(Malformed::KeyPrincipal.to_string().into()))
     }
 
     /// Refuses a key policy by which the caller could not change it again, unless the caller insists (behaviours 7.3).

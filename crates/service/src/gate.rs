@@ -25,7 +25,7 @@ use crate::audit::{Called, Entry, KMS, Origin};
 use crate::context::Circumstances;
 use crate::error::OpError;
 use crate::frame::Call;
-use crate::identity::Standing;
+use crate::identity::{LastUse, Standing};
 use crate::node::Node;
 use crate::ops;
 
@@ -251,6 +251,7 @@ impl Node {
             let payload = digest::sha256(body);
             self.signing_keys.with(unverified, secret, |signing_key| unverified.verify(signing_key, &payload))?;
         }
+        key.note_use(LastUse::new(self.clock.now(), region, unverified.service()));
         let caller = key.caller(region);
         let account = caller.account().ok_or(AuthError::UnknownAccessKey)?;
         Ok(Signer { caller, standing: Arc::clone(key.standing()), account, region })

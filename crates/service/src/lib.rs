@@ -35,6 +35,8 @@ pub use dev::{
     Probability, SnapshotError, SnapshotStatus,
 };
 pub use gate::{Refusal, Reply, Request, TlsDetails};
-pub use identity::{AccessKeyConfig, AccountConfig, IdentityConfig, IdentityError};
+pub use identity::{
+    AccessKeyConfig, AccountConfig, AccountEntry, AccountError, IdentityConfig, IdentityError, NewAccount,
+};
 pub use metrics::{Family, Labels, Sample, Value};
 pub use node::{Limits, Mode, Node, Parts, Role, StartError};

@@ -5,7 +5,6 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use strongroom_core::generated::OpName;
 use strongroom_core::world::Rng;
 use strongroom_vault::{RecordName, Vault};
 
@@ -23,7 +22,7 @@ pub(crate) struct Markers<'a> {
 
 impl<'a> Markers<'a> {
     /// The markers of `op` over `list`, which names what is listed (account, Region, filter).
-    pub(crate) fn new(vault: &'a Vault, rng: &'a dyn Rng, op: OpName, list: &str) -> Self {
+    pub(crate) fn new(vault: &'a Vault, rng: &'a dyn Rng, op: impl std::fmt::Display, list: &str) -> Self {
         Self { vault, rng, scope: format!("{op}\0{list}") }
     }
 

@@ -13,6 +13,7 @@ mod identity;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use strongroom_core::arn::{AliasArn, KeyArn};
+use strongroom_core::identity::NamedPrincipal;
 use strongroom_core::ids::{KeyId, KeyMaterialId, Region};
 use strongroom_core::key::{
     AliasRecord, AutomaticRotation, Import, KeyMaterial, KeyRecord, KeyUsageRecord, MultiRegion, Rotation,
@@ -45,6 +46,8 @@ struct StoredKey {
     deletion_ms: Option<i64>,
     multi_region: Option<StoredMultiRegion>,
     policy: String,
+    #[serde(default)]
+    policy_principals: Vec<StoredPrincipal>,
     tags: Vec<(String, String)>,
     materials: Vec<StoredMaterial>,
     #[serde(default)]
@@ -131,6 +134,7 @@ pub fn key_to_bytes(key: &KeyRecord) -> Vec<u8> {
             replicas: multi_region.replicas.iter().map(Region::to_string).collect(),
         }),
         policy: key.policy.to_string(),
+        policy_principals: store_principals(&key.policy_principals),
         tags: key.tags.iter().map(|tag| (tag.key.clone(), tag.value.clone())).collect(),
         materials: key.materials.iter().map(store_material).collect(),
         pending_material: key.pending_material.as_ref().map(store_material),
@@ -160,6 +164,7 @@ pub fn key_from_bytes(arn: KeyArn, bytes: &[u8]) -> Result<KeyRecord, BadRecord>
         deletion_date: stored.deletion_ms.map(Timestamp::from_millis),
         multi_region: stored.multi_region.map(load_multi_region).transpose()?,
         policy: stored.policy.into(),
+        policy_principals: load_principals(stored.policy_principals),
         tags: stored.tags.into_iter().map(|(key, value)| Tag { key, value }).collect(),
         materials: stored.materials.into_iter().map(load_material).collect::<Result<_, _>>()?,
         pending_material: stored.pending_material.map(load_material).transpose()?,
@@ -279,6 +284,23 @@ fn load_multi_region(stored: StoredMultiRegion) -> Result<MultiRegion, BadRecord
     })
 }
 
+/// A user or role that a policy or a grant names.
+#[derive(Serialize, Deserialize)]
+struct StoredPrincipal {
+    arn: String,
+    id: String,
+}
+
+fn store_principals(principals: &[NamedPrincipal]) -> Vec<StoredPrincipal> {
+    let store = |named: &NamedPrincipal| StoredPrincipal { arn: named.arn.to_string(), id: named.id.to_string() };
+    principals.iter().map(store).collect()
+}
+
+fn load_principals(stored: Vec<StoredPrincipal>) -> Vec<NamedPrincipal> {
+    let load = |stored: StoredPrincipal| NamedPrincipal { arn: stored.arn.into(), id: stored.id.into() };
+    stored.into_iter().map(load).collect()
+}
+
 fn parse<T: std::str::FromStr>(text: &str) -> Result<T, BadRecord> {
     text.parse().map_err(|_| BadRecord)
 }
@@ -358,6 +380,7 @@ mod tests {
                 replicas: vec!["eu-west-1".parse().expect("a Region")],
             }),
             policy: "{}".into(),
+            policy_principals: vec![NamedPrincipal { arn: "arn".into(), id: "AIDAX".into() }],
             tags: vec![Tag { key: "a".into(), value: String::new() }],
             materials: vec![KeyMaterial {
                 id: KeyMaterialId([7; 32]),

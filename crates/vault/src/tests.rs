@@ -44,6 +44,7 @@ fn key_in(vault: &Vault, rng: &SeededRng, arn: &str, spec: KeySpec) -> Authorize
         deletion_date: None,
         multi_region: None,
         policy: "{}".into(),
+        policy_principals: Vec::new(),
         tags: Vec::new(),
         materials: vec![vault.new_material(&arn, spec, now, rng).expect("makes material")],
         pending_material: None,

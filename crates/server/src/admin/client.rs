@@ -1,7 +1,7 @@
 //! The command line's side of the admin listener: finds a running server and asks it.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::time::Duration;
 
@@ -89,6 +89,11 @@ pub struct Client {
 }
 
 impl AdminOptions {
+    /// The configuration file, when one was named.
+    pub(crate) fn config(&self) -> Option<&Path> {
+        self.config.as_deref()
+    }
+
     /// The server that the options name.
     ///
     /// # Errors

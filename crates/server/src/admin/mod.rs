@@ -12,6 +12,7 @@
 //! # Not here
 //! TLS: whoever looks from elsewhere sees health and metrics alone, and nothing in them is secret.
 
+pub(crate) mod accounts;
 pub mod client;
 pub(crate) mod dev;
 mod door;
@@ -35,7 +36,8 @@ use crate::config::Limits;
 use crate::net::{Stop, TlsIdentity};
 
 /// Every route there is.
-const TABLES: &[&[Route]] = &[dev::ROUTES, health::ROUTES, log::ROUTES, metrics::ROUTES, status::ROUTES];
+const TABLES: &[&[Route]] =
+    &[accounts::ROUTES, dev::ROUTES, health::ROUTES, log::ROUTES, metrics::ROUTES, status::ROUTES];
 
 /// What handlers work with.
 pub struct Admin {

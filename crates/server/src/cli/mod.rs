@@ -1,5 +1,6 @@
 //! The command line: its commands, and what their exit codes mean.
 
+mod account;
 mod dev;
 mod dev_tools;
 mod init;
@@ -46,6 +47,7 @@ enum Command {
     Dev(Box<dev::Dev>),
     Serve(serve::Serve),
     Init(init::Init),
+    Account(account::Account),
     Status(status::StatusCommand),
     LogLevel(status::LogLevelCommand),
 }
@@ -85,6 +87,7 @@ pub fn main() -> ExitCode {
         Command::Dev(dev) => dev.run(),
         Command::Serve(serve) => serve.run(),
         Command::Init(init) => init.run(),
+        Command::Account(account) => account.run(),
         Command::Status(status) => status.run(),
         Command::LogLevel(level) => level.run(),
     };

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use strongroom_authz::decide::AttachedPolicy;
 use strongroom_authz::policy::Policy;
 use strongroom_authz::policy::model::PolicyKind;
-use strongroom_core::identity::UniqueIdKind;
+use strongroom_core::identity::{PolicyRef, UniqueIdKind};
 
 use super::unique_ids::fixed_unique_id;
 
@@ -21,6 +21,13 @@ pub(crate) struct AwsManagedPolicy {
     /// `ANPA…`
     pub(crate) id: String,
     pub(crate) policy: AttachedPolicy,
+}
+
+impl AwsManagedPolicy {
+    /// How those to whom it is attached name it.
+    pub(crate) fn reference(&self) -> PolicyRef {
+        PolicyRef::Aws(format!("{}{}", self.path, self.name).into())
+    }
 }
 
 /// Path, name, description, document.

@@ -83,8 +83,8 @@ impl Directory {
     async fn ensure(&self, id: AccountId, users: &Users, strangers: Strangers) -> Result<(), DirectoryError> {
         // In `dev` an account needs no record before somebody is made in it.
         if strangers == Strangers::Refused && self.account(id).await?.is_none() {
-            let record = AccountRecord { created: self.now(), name: String::new(), alias: None };
-            self.create_account(id, record).await?;
+            let record = AccountRecord { created: self.now(), alias: None };
+            self.insert_account(id, record, None).await?;
         }
         for (name, policies) in users {
             let unique_id: Arc<str> = new_unique_id(UniqueIdKind::User, id, self.rng()).map_err(OpError::from)?.into();

@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
-use strongroom_core::identity::{AccessKeyOwner, AccountRecord};
+use strongroom_core::identity::{AccessKeyOwner, AccessKeyRecord, AccountRecord};
 use strongroom_core::ids::AccountId;
 use strongroom_core::secret::SecretBytes;
 use strongroom_core::world::{Clock, Rng, Timestamp};
@@ -29,6 +29,7 @@ use tokio::sync::{Mutex, MutexGuard};
 
 use super::account::{Account, Entity, Kept};
 use super::draft::{Draft, Step};
+use super::last_uses::{LastUse, LastUses};
 use super::standing::Standing;
 use super::unique_ids::account_of_access_key;
 use super::{AccessKey, Strangers};
@@ -98,6 +99,8 @@ pub(crate) struct Directory {
     accounts: Cache<AccountId, Arc<Account>, Weight>,
     access_keys: Cache<Box<str>, Ready<AccessKey>>,
     standings: Cache<Arc<str>, Ready<Standing>>,
+    /// Kept apart from the access keys, which are made ready anew after every change of their account.
+    last_uses: Cache<Box<str>, Arc<LastUses>>,
     gates: Box<[Mutex<()>]>,
     hasher: RandomState,
     serial: AtomicU64,
@@ -122,6 +125,7 @@ impl Directory {
             accounts: Cache::with_weighter(1_024, ACCOUNTS_WEIGHT_MAX, Weight),
             access_keys: Cache::new(READY_MAX),
             standings: Cache::new(READY_MAX),
+            last_uses: Cache::new(READY_MAX),
             gates: (0..GATES).map(|_| Mutex::new(())).collect(),
             hasher: RandomState::new(),
             serial: AtomicU64::new(1),
@@ -191,7 +195,10 @@ impl Directory {
             Some(user) => self.standing_of_user(account, &user.naming.id)?.ok_or(OpError::BadRecord)?,
             None => Arc::default(),
         };
-        Ok(Some(AccessKey::new(account.id, Arc::clone(secret), user.map(|user| &user.entity), standing)))
+        let last_uses = self.last_uses.get(id).unwrap_or_default();
+        self.last_uses.insert(id.into(), Arc::clone(&last_uses));
+        let user = user.map(|user| &user.entity);
+        Ok(Some(AccessKey::new(account.id, Arc::clone(secret), user, standing, last_uses)))
     }
 
     /// What decides on the side of the user with this unique id; `None` when there is none.
@@ -237,6 +244,16 @@ impl Directory {
         let mut ids: Vec<&str> = own.map(|(id, _)| id.as_str()).collect();
         ids.sort_unstable();
         ids
+    }
+
+    /// Whose an access key of the configuration is: a user by name, or the root user.
+    pub(crate) fn configured_owner(&self, account: AccountId, id: &str) -> Option<Option<String>> {
+        self.configured.get(id).filter(|key| key.account == account).map(|key| key.user.clone())
+    }
+
+    /// When an access key last signed for this node, and for what.
+    pub(crate) fn last_use(&self, id: &str) -> Option<LastUse> {
+        self.last_uses.get(id)?.get()
     }
 
     /// The account; in `dev` every account is there.
@@ -289,15 +306,27 @@ impl Directory {
         self.accounts.clear();
         self.access_keys.clear();
         self.standings.clear();
+        self.last_uses.clear();
     }
 
-    /// Stores a new account with nobody but its root user; `false` when it is there already.
+    /// Stores a new account with nobody but its root user, and perhaps an access key of that user; `false` when the account
+    /// is there already.
     ///
     /// # Errors
     /// When the store fails.
-    pub(crate) async fn create_account(&self, id: AccountId, record: AccountRecord) -> Result<bool, OpError> {
+    pub(crate) async fn insert_account(
+        &self,
+        id: AccountId,
+        record: AccountRecord,
+        root_key: Option<AccessKeyRecord>,
+    ) -> Result<bool, OpError> {
         let _gate = self.gate(id).await;
-        let batch = self.put_account(Batch::new(), id, &record, Expect::Absent)?;
+        let mut batch = self.put_account(Batch::new(), id, &record, Expect::Absent)?;
+        if let Some(key) = root_key {
+            let plain = key.to_bytes().map_err(|_| OpError::BadRecord)?;
+            let name = format!("{id}/{}", key.id).into_bytes();
+            batch = self.put(batch, Table::AccessKeys, &name, Expect::Absent, plain.expose())?;
+        }
         let outcome = self.store.commit(batch).await;
         self.forget(id);
         match outcome {
@@ -388,9 +417,7 @@ impl Directory {
                 Account { version: Some(stored.version), ..Account::empty(id, record) }
             }
             (None, Strangers::Refused) => return Ok(None),
-            (None, Strangers::RootOf(_)) => {
-                Account::empty(id, AccountRecord { created: self.now(), name: String::new(), alias: None })
-            }
+            (None, Strangers::RootOf(_)) => Account::empty(id, AccountRecord { created: self.now(), alias: None }),
         };
         if account.version.is_some() {
             self.load_kin::<strongroom_core::identity::UserRecord>(&mut account).await?;

@@ -21,23 +21,16 @@ pub(super) struct Step {
 pub(crate) struct Draft {
     account: Account,
     steps: Vec<Step>,
-    is_record_changed: bool,
 }
 
 impl Draft {
     pub(super) fn of(account: &Account) -> Self {
-        Self { account: account.clone(), steps: Vec::new(), is_record_changed: false }
+        Self { account: account.clone(), steps: Vec::new() }
     }
 
     /// The account as it is so far.
     pub(crate) fn account(&self) -> &Account {
         &self.account
-    }
-
-    /// Sets or removes the account's alias.
-    pub(crate) fn set_alias(&mut self, alias: Option<String>) {
-        self.is_record_changed |= self.account.record.alias != alias;
-        self.account.record.alias = alias;
     }
 
     /// Puts something in its place under `key`, whether it is there or not.
@@ -68,7 +61,7 @@ impl Draft {
     }
 
     pub(super) fn is_unchanged(&self) -> bool {
-        self.steps.is_empty() && !self.is_record_changed
+        self.steps.is_empty()
     }
 
     pub(super) fn finish(self) -> (Account, Vec<Step>) {

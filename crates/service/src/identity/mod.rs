@@ -9,6 +9,7 @@
 
 #[expect(dead_code, reason = "parts of this are for the operations of IAM and STS")]
 pub(crate) mod account;
+mod accounts;
 #[expect(dead_code, reason = "parts of this are for the operations of IAM and STS")]
 pub(crate) mod aws_managed;
 mod configured;
@@ -16,23 +17,26 @@ mod configured;
 mod directory;
 #[expect(dead_code, reason = "parts of this are for the operations of IAM and STS")]
 mod draft;
+mod last_uses;
 #[expect(dead_code, reason = "parts of this are for the operations of IAM and STS")]
 pub(crate) mod principals;
 mod signing_keys;
 #[expect(dead_code, reason = "parts of this are for the operations of IAM and STS")]
 mod standing;
-#[cfg_attr(not(test), expect(dead_code, reason = "parts of this are for the operations of IAM and STS"))]
 pub(crate) mod unique_ids;
 
 use std::sync::Arc;
 
+use last_uses::LastUses;
 use strongroom_authz::caller::Caller;
 use strongroom_core::identity::UserRecord;
 use strongroom_core::ids::{AccountId, Partition, Region};
 use strongroom_core::secret::SecretBytes;
 
+pub use accounts::{AccountEntry, AccountError, NewAccount};
 pub(crate) use configured::{DirectoryError, Foundation};
 pub(crate) use directory::Directory;
+pub(crate) use last_uses::LastUse;
 pub(crate) use signing_keys::SigningKeys;
 pub(crate) use standing::Standing;
 
@@ -94,17 +98,32 @@ pub(crate) struct AccessKey {
     user: Option<UserRecord>,
     /// What decides on the caller's side.
     standing: Arc<Standing>,
+    last_uses: Arc<LastUses>,
     /// Ready callers, one a partition; none for a stranger, who is made anew each time.
     callers: Vec<Arc<Caller>>,
 }
 
 impl AccessKey {
     fn stranger(account: AccountId) -> Self {
-        Self { secret: None, account, user: None, standing: Arc::default(), callers: Vec::new() }
+        Self {
+            secret: None,
+            account,
+            user: None,
+            standing: Arc::default(),
+            last_uses: Arc::default(),
+            callers: Vec::new(),
+        }
     }
 
-    fn new(account: AccountId, secret: Arc<SecretBytes>, user: Option<&UserRecord>, standing: Arc<Standing>) -> Self {
-        let mut key = Self { secret: Some(secret), account, user: user.cloned(), standing, callers: Vec::new() };
+    fn new(
+        account: AccountId,
+        secret: Arc<SecretBytes>,
+        user: Option<&UserRecord>,
+        standing: Arc<Standing>,
+        last_uses: Arc<LastUses>,
+    ) -> Self {
+        let secret = Some(secret);
+        let mut key = Self { secret, account, user: user.cloned(), standing, last_uses, callers: Vec::new() };
         key.callers = Partition::ALL.iter().map(|partition| Arc::new(key.make_caller(*partition))).collect();
         key
     }
@@ -112,6 +131,11 @@ impl AccessKey {
     /// The secret, when there is one to check against.
     pub(crate) fn secret(&self) -> Option<&SecretBytes> {
         self.secret.as_deref()
+    }
+
+    /// Notes that a signature with it was taken.
+    pub(crate) fn note_use(&self, used: LastUse) {
+        self.last_uses.note(used);
     }
 
     /// What decides on the caller's side.

@@ -144,20 +144,40 @@ impl Directory {
         })
     }
 
-    /// The policy as it is shown: principals by their present names.
+    /// The text of a key policy as it is shown, canonical, with the present names of its principals.
     ///
     /// # Errors
     /// Failures of the store.
-    pub(crate) async fn shown(&self, policy: &Policy, principals: &[NamedPrincipal]) -> Result<Policy, OpError> {
+    pub(crate) async fn shown_text(&self, policy: &Policy, principals: &[NamedPrincipal]) -> Result<String, OpError> {
+        let mut names = Vec::with_capacity(principals.len());
+        for named in principals {
+            names.push((&named.id, self.present_name(named).await?));
+        }
+        let rename = &mut |name: &str| Some(names.iter().find(|(id, _)| ***id == *name)?.1.clone());
+        Ok(policy.with_principals(rename).map_err(|_| OpError::BadRecord)?.canonical_text())
+    }
+
+    /// The policy as it is shown, with the present names of its principals; `None` when those are the names that were written.
+    ///
+    /// # Errors
+    /// Failures of the store.
+    pub(crate) async fn shown(
+        &self,
+        policy: &Policy,
+        principals: &[NamedPrincipal],
+    ) -> Result<Option<Policy>, OpError> {
         let mut names = Vec::with_capacity(principals.len());
         for named in principals {
             names.push((named, self.present_name(named).await?));
+        }
+        if names.iter().all(|(named, present)| *named.arn == **present) {
+            return Ok(None);
         }
         let rename = &mut |name: &str| {
             let (_, present) = names.iter().find(|(named, _)| *named.arn == *name || *named.id == *name)?;
             Some(present.clone())
         };
-        policy.with_principals(rename).map_err(|_| OpError::BadRecord)
+        policy.with_principals(rename).map(Some).map_err(|_| OpError::BadRecord)
     }
 }
 

@@ -1,11 +1,13 @@
 //! A key as the memory holds it: the record, and everything that a decision about it needs.
 //!
 //! # Invariant
-//! The policy is the record's, prepared once when the record was loaded or changed; no request prepares it again.
+//! The policy is the record's, prepared once when the record was loaded or changed; no request prepares it again. Users and
+//! roles stand in it by the unique ids that they had when it was put.
 
 use std::sync::Arc;
 
 use strongroom_authz::decide::{AttachedPolicy, ResourcePolicies};
+use strongroom_authz::policy::Policy;
 use strongroom_core::ids::AliasName;
 use strongroom_core::key::KeyRecord;
 use strongroom_store::Version;
@@ -13,6 +15,7 @@ use strongroom_store::Version;
 use super::grants::KeyGrants;
 use super::policy::{POLICY_NAME, read_policy};
 use crate::error::OpError;
+use crate::identity::principals::resolved;
 
 /// A key, its policy, its grants and its aliases.
 #[derive(Clone, Debug)]
@@ -46,7 +49,8 @@ impl KeyEntry {
     /// # Errors
     /// As [`KeyEntry::new`].
     pub(crate) fn with_record(&self, record: KeyRecord, version: Version) -> Result<Self, OpError> {
-        let policy = if record.policy == self.record.policy { self.policy.clone() } else { attach(&record)? };
+        let is_same = record.policy == self.record.policy && record.policy_principals == self.record.policy_principals;
+        let policy = if is_same { self.policy.clone() } else { attach(&record)? };
         Ok(Self { record: Arc::new(record), version, policy, ..self.clone() })
     }
 
@@ -65,13 +69,14 @@ impl KeyEntry {
         ResourcePolicies { policies: std::slice::from_ref(&self.policy), grants: Some(self.grants.set()) }
     }
 
-    /// The policy as GetKeyPolicy prints it.
-    pub(crate) fn policy_text(&self) -> String {
-        self.policy.policy.canonical_text()
+    /// The policy, with users and roles by their unique ids.
+    pub(crate) fn policy(&self) -> &Policy {
+        &self.policy.policy
     }
 }
 
 fn attach(record: &KeyRecord) -> Result<AttachedPolicy, OpError> {
     let policy = read_policy(&record.policy).map_err(|_| OpError::BadRecord)?;
+    let policy = resolved(policy, &record.policy_principals).map_err(|_| OpError::BadRecord)?;
     Ok(AttachedPolicy { name: POLICY_NAME.into(), policy: Arc::new(policy) })
 }

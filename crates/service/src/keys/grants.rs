@@ -28,6 +28,12 @@ impl KeptGrant {
     /// [`OpError::BadRecord`] when it names nobody; such a grant is never stored.
     pub(crate) fn new(record: GrantRecord, version: Version) -> Result<Self, OpError> {
         let terms = &record.terms;
+        // Judged by whom the ARN meant when the grant was made.
+        let principal = |party: &GrantParty| match record.principals.iter().find(|named| *named.arn == *party.as_str())
+        {
+            Some(named) => GrantPrincipal::parse_arn(&named.id),
+            None => principal(party),
+        };
         let compiled = Grant {
             id: record.id,
             grantee: principal(&terms.grantee).ok_or(OpError::BadRecord)?,
@@ -99,7 +105,11 @@ impl KeyGrants {
     /// The grant that the same account made with the same name and the same terms.
     pub(crate) fn twin_of(&self, record: &GrantRecord) -> Option<GrantId> {
         record.terms.name.as_ref()?;
-        let same = |own: &GrantRecord| own.issuing_account == record.issuing_account && own.terms == record.terms;
+        let same = |own: &GrantRecord| {
+            own.issuing_account == record.issuing_account
+                && own.terms == record.terms
+                && own.principals == record.principals
+        };
         self.by_id.values().find(|own| same(&own.record)).map(|own| own.record.id)
     }
 

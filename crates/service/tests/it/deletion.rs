@@ -77,7 +77,8 @@ fn grants_go_with_their_key() {
     let retiring = "arn:aws:iam::111122223333:user/bob";
     for (key, count) in [(&key, GRANTS), (&other, 2)] {
         for at in 0..count {
-            let grantee = format!("arn:aws:iam::111122223333:user/u{at}");
+            // Of an account that is not known here, whose users nobody looks up.
+            let grantee = format!("arn:aws:iam::777788889999:user/u{at}");
             let body = json!({"GranteePrincipal": grantee, "RetiringPrincipal": retiring, "Operations": ["Decrypt"]});
             kms.with_key(key, OpName::CreateGrant, &body).unwrap();
         }

@@ -18,6 +18,7 @@ mod last_usage;
 mod laws;
 mod model;
 mod policies;
+mod principals;
 mod rotation;
 mod states;
 mod strangers;

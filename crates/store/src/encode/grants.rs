@@ -8,7 +8,7 @@ use strongroom_core::grant::{GrantConstraints, GrantParty, GrantRecord, GrantTer
 use strongroom_core::ids::GrantId;
 use strongroom_core::world::Timestamp;
 
-use super::{BadRecord, from_bytes, parse, to_bytes};
+use super::{BadRecord, StoredPrincipal, from_bytes, load_principals, parse, store_principals, to_bytes};
 
 #[derive(Serialize, Deserialize)]
 struct StoredGrant {
@@ -21,6 +21,8 @@ struct StoredGrant {
     context_equals: Option<BTreeMap<String, String>>,
     context_subset: Option<BTreeMap<String, String>>,
     source_arn: Option<String>,
+    #[serde(default)]
+    principals: Vec<StoredPrincipal>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -42,6 +44,7 @@ pub fn grant_to_bytes(grant: &GrantRecord) -> Vec<u8> {
         context_equals: terms.constraints.encryption_context_equals.clone(),
         context_subset: terms.constraints.encryption_context_subset.clone(),
         source_arn: terms.constraints.source_arn.clone(),
+        principals: store_principals(&grant.principals),
     })
 }
 
@@ -67,6 +70,7 @@ pub fn grant_from_bytes(key: KeyArn, id: GrantId, bytes: &[u8]) -> Result<GrantR
                 source_arn: stored.source_arn,
             },
         },
+        principals: load_principals(stored.principals),
     })
 }
 
@@ -87,6 +91,7 @@ fn load_party(stored: StoredParty) -> GrantParty {
 #[cfg(test)]
 mod tests {
     use strongroom_core::generated::GrantOperation;
+    use strongroom_core::identity::NamedPrincipal;
 
     use super::*;
 
@@ -107,6 +112,7 @@ mod tests {
                     source_arn: Some("arn:aws:s3:us-east-1:111122223333:bucket".into()),
                 },
             },
+            principals: vec![NamedPrincipal { arn: "arn:aws:iam::111122223333:role/r".into(), id: "AROAX".into() }],
         }
     }
 

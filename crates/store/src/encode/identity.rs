@@ -2,21 +2,20 @@
 
 use serde::{Deserialize, Serialize};
 use strongroom_core::identity::{
-    AccessKeyOwner, AccessKeyRecord, AccountRecord, GroupRecord, ManagedPolicyRecord, NamedPrincipal, Naming,
-    OidcProviderRecord, PolicyRef, PolicyVersion, PrincipalPolicy, RoleRecord, UserRecord,
+    AccessKeyOwner, AccessKeyRecord, AccountRecord, GroupRecord, ManagedPolicyRecord, Naming, OidcProviderRecord,
+    PolicyRef, PolicyVersion, PrincipalPolicy, RoleRecord, UserRecord,
 };
 use strongroom_core::key::Tag;
 use strongroom_core::secret::SecretBytes;
 use strongroom_core::world::Timestamp;
 
-use super::{BadRecord, VERSION, from_bytes, parse, to_bytes};
+use super::{BadRecord, StoredPrincipal, VERSION, from_bytes, load_principals, parse, store_principals, to_bytes};
 
 type StoredTags = Vec<(String, String)>;
 
 #[derive(Serialize, Deserialize)]
 struct StoredAccount {
     created_ms: i64,
-    name: String,
     alias: Option<String>,
 }
 
@@ -41,12 +40,6 @@ struct StoredUser {
 struct StoredGroup {
     naming: StoredNaming,
     attached: Vec<String>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct StoredPrincipal {
-    arn: String,
-    id: String,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -100,11 +93,7 @@ struct StoredAccessKey {
 
 /// The stored form of an account.
 pub fn account_to_bytes(account: &AccountRecord) -> Vec<u8> {
-    to_bytes(&StoredAccount {
-        created_ms: account.created.as_millis(),
-        name: account.name.clone(),
-        alias: account.alias.clone(),
-    })
+    to_bytes(&StoredAccount { created_ms: account.created.as_millis(), alias: account.alias.clone() })
 }
 
 /// An account from its stored form.
@@ -114,7 +103,7 @@ pub fn account_to_bytes(account: &AccountRecord) -> Vec<u8> {
 pub fn account_from_bytes(bytes: &[u8]) -> Result<AccountRecord, BadRecord> {
     let stored: StoredAccount = from_bytes(bytes)?;
     let created = Timestamp::from_millis(stored.created_ms);
-    Ok(AccountRecord { created, name: stored.name, alias: stored.alias })
+    Ok(AccountRecord { created, alias: stored.alias })
 }
 
 /// The stored form of a user.
@@ -159,13 +148,12 @@ pub fn group_from_bytes(bytes: &[u8]) -> Result<GroupRecord, BadRecord> {
 
 /// The stored form of a role.
 pub fn role_to_bytes(role: &RoleRecord) -> Vec<u8> {
-    let principal = |named: &NamedPrincipal| StoredPrincipal { arn: named.arn.to_string(), id: named.id.to_string() };
     to_bytes(&StoredRole {
         naming: store_naming(&role.naming),
         description: role.description.clone(),
         max_session_secs: role.max_session_secs,
         trust: role.trust.document.to_string(),
-        trusted: role.trust.principals.iter().map(principal).collect(),
+        trusted: store_principals(&role.trust.principals),
         tags: store_tags(&role.tags),
         boundary: role.boundary.as_ref().map(PolicyRef::to_string),
         attached: store_refs(&role.attached),
@@ -178,15 +166,11 @@ pub fn role_to_bytes(role: &RoleRecord) -> Vec<u8> {
 /// [`BadRecord`].
 pub fn role_from_bytes(bytes: &[u8]) -> Result<RoleRecord, BadRecord> {
     let stored: StoredRole = from_bytes(bytes)?;
-    let named = |stored: StoredPrincipal| NamedPrincipal { arn: stored.arn.into(), id: stored.id.into() };
     Ok(RoleRecord {
         naming: load_naming(stored.naming),
         description: stored.description,
         max_session_secs: stored.max_session_secs,
-        trust: PrincipalPolicy {
-            document: stored.trust.into(),
-            principals: stored.trusted.into_iter().map(named).collect(),
-        },
+        trust: PrincipalPolicy { document: stored.trust.into(), principals: load_principals(stored.trusted) },
         tags: load_tags(stored.tags),
         boundary: stored.boundary.as_deref().map(parse).transpose()?,
         attached: load_refs(&stored.attached)?,
@@ -355,6 +339,8 @@ fn load_refs(stored: &[String]) -> Result<Vec<PolicyRef>, BadRecord> {
 
 #[cfg(test)]
 mod tests {
+    use strongroom_core::identity::NamedPrincipal;
+
     use super::*;
 
     fn naming(name: &str) -> Naming {
@@ -376,7 +362,7 @@ mod tests {
 
     #[test]
     fn records_survive_their_stored_form() {
-        let account = AccountRecord { created: Timestamp::from_millis(1), name: "n".into(), alias: Some("a".into()) };
+        let account = AccountRecord { created: Timestamp::from_millis(1), alias: Some("a".into()) };
         assert_eq!(account_from_bytes(&account_to_bytes(&account)), Ok(account));
         let user = UserRecord {
             naming: naming("Ann"),

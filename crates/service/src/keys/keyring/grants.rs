@@ -268,6 +268,7 @@ mod tests {
                 operations: vec![GrantOperation::Decrypt],
                 constraints: GrantConstraints::default(),
             },
+            principals: Vec::new(),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use strongroom_core::generated::{GrantOperation, KeySpec, KeyUsage, OpName};
 use strongroom_core::grant::{GrantConstraints, GrantParty, GrantRecord, GrantTerms};
+use strongroom_core::identity::NamedPrincipal;
 use strongroom_core::ids::GrantId;
 use strongroom_core::key::KeyRecord;
 use strongroom_core::spec::{self, KeyClass};
@@ -38,6 +39,7 @@ impl Operation for CreateGrant {
         let key = cx.authorize_key_asking(key_id, Forms::KeyOnly, grant_tokens.as_deref(), &asked).await?;
 
         // Validate what depends on the key.
+        let principals = identify_parties(cx, &terms).await?;
         let record = key.resource();
         check_fit(record, &terms)?;
         cx.check_state(record)?;
@@ -55,6 +57,7 @@ impl Operation for CreateGrant {
             creation_date: cx.now,
             issuing_account: cx.account,
             terms,
+            principals,
         };
         let id = cx.keyring().insert_grant(&key, grant, |entry| cx.check_state(&entry.record)).await?;
         Ok(kms::CreateGrantOutput {
@@ -62,6 +65,20 @@ impl Operation for CreateGrant {
             grant_id: Some(id.to_string()),
         })
     }
+}
+
+/// The users and roles that the grant names, by whom they are now.
+async fn identify_parties(cx: &Cx<'_>, terms: &GrantTerms) -> Result<Vec<NamedPrincipal>, OpError> {
+    let mut principals: Vec<NamedPrincipal> = Vec::new();
+    for party in [Some(&terms.grantee), terms.retiring.as_ref()].into_iter().flatten() {
+        if let GrantParty::Principal(arn) = party
+            && principals.iter().all(|known| *known.arn != **arn)
+        {
+            let named = cx.node.directory.identify(arn).await?;
+            principals.extend(named.map_err(|()| OpError::InvalidPrincipal(arn.clone()))?);
+        }
+    }
+    Ok(principals)
 }
 
 /// What the caller asks for, as far as it can be judged without the key.

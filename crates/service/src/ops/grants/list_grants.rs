@@ -35,11 +35,11 @@ impl Operation for ListGrants {
         let fitting = entry.grants.iter_after(after).filter(|grant| filter.admits(grant)).take(page.fetch());
         let mut found: Vec<_> = fitting.map(|grant| (grant, grant.record.id.0.to_vec())).collect();
         let next_marker = page.end(&mut found, |(_, name)| name)?;
-        Ok(kms::ListGrantsOutput {
-            grants: Some(found.into_iter().map(|(grant, _)| list_entry(grant)).collect()),
-            truncated: Some(next_marker.is_some()),
-            next_marker,
-        })
+        let mut grants = Vec::with_capacity(found.len());
+        for (grant, _) in found {
+            grants.push(list_entry(cx, grant).await?);
+        }
+        Ok(kms::ListGrantsOutput { grants: Some(grants), truncated: Some(next_marker.is_some()), next_marker })
     }
 }
 

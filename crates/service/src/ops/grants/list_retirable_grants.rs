@@ -36,11 +36,11 @@ impl Operation for ListRetirableGrants {
         let page = Page::read(cx, &list, input.limit, DEFAULT_LIMIT, input.marker.as_deref())?;
         let mut found = cx.keyring().list_retirable_grants(cx.region, &party, page.after(), page.fetch()).await?;
         let next_marker = page.end(&mut found, |(_, name)| name)?;
-        Ok(kms::ListRetirableGrantsOutput {
-            grants: Some(found.iter().map(|(grant, _)| list_entry(grant)).collect()),
-            truncated: Some(next_marker.is_some()),
-            next_marker,
-        })
+        let mut grants = Vec::with_capacity(found.len());
+        for (grant, _) in &found {
+            grants.push(list_entry(cx, grant).await?);
+        }
+        Ok(kms::ListRetirableGrantsOutput { grants: Some(grants), truncated: Some(next_marker.is_some()), next_marker })
     }
 }
 

@@ -17,6 +17,7 @@ pub(super) use retire_grant::RetireGrant;
 pub(super) use revoke_grant::RevokeGrant;
 
 use crate::error::OpError;
+use crate::frame::Cx;
 use crate::keys::{KeptGrant, principal};
 
 /// The documented bound of both lists, below that of the shape (behaviours 12.1).
@@ -48,8 +49,18 @@ fn read_party(arn: Option<&str>, service: Option<&str>, both: &'static str) -> R
     }
 }
 
-/// A grant as lists show it.
-fn list_entry(grant: &KeptGrant) -> kms::GrantListEntry {
+/// A grant as lists show it: users and roles by their present names, by their unique ids when they are gone.
+async fn list_entry(cx: &Cx<'_>, grant: &KeptGrant) -> Result<kms::GrantListEntry, OpError> {
+    let mut entry = list_entry_as_made(grant);
+    for shown in [&mut entry.grantee_principal, &mut entry.retiring_principal].into_iter().flatten() {
+        if let Some(named) = grant.record.principals.iter().find(|named| *named.arn == **shown) {
+            *shown = cx.node.directory.present_name(named).await?.into();
+        }
+    }
+    Ok(entry)
+}
+
+fn list_entry_as_made(grant: &KeptGrant) -> kms::GrantListEntry {
     let record = &grant.record;
     let terms = &record.terms;
     let (grantee_principal, grantee_service_principal) = members(Some(&terms.grantee));

@@ -56,7 +56,9 @@ impl Operation for CreateKey {
         let mut random = [0; 16];
         cx.rng().fill(&mut random)?;
         let arn = KeyArn { account: cx.account, region: cx.region, key: new_key_id(multi_region, random) };
+        let mut policy_principals = Vec::new();
         if let Some(policy) = policy {
+            policy_principals = cx.policy_principals(&policy).await?;
             cx.check_lockout(policy, &arn, subject, insists)?;
         }
         let (state, materials) = match origin {
@@ -80,6 +82,7 @@ impl Operation for CreateKey {
                 replicas: Vec::new(),
             }),
             policy: input.policy.map_or_else(|| default_policy(&arn), Into::into),
+            policy_principals,
             tags,
             materials,
             pending_material: None,

@@ -25,6 +25,7 @@ impl Operation for GetKeyPolicy {
         }
         let arn = &key.resource().arn;
         let entry = cx.keyring().entry(arn).await?.ok_or_else(|| no_such_key(arn))?;
-        Ok(kms::GetKeyPolicyOutput { policy: Some(entry.policy_text()), policy_name: Some(name.to_owned()) })
+        let text = cx.node.directory.shown_text(entry.policy(), &entry.record.policy_principals).await?;
+        Ok(kms::GetKeyPolicyOutput { policy: Some(text), policy_name: Some(name.to_owned()) })
     }
 }

@@ -34,6 +34,7 @@ impl Operation for PutKeyPolicy {
             _ => return Err(no_such_policy()),
         }
         let policy = read_policy(&input.policy)?;
+        let principals = cx.policy_principals(&policy).await?;
         let record = key.resource();
         cx.check_lockout(policy, &record.arn, Subject::Key(record, &[]), insists)?;
 
@@ -41,6 +42,7 @@ impl Operation for PutKeyPolicy {
             .change_key(&key, |record| {
                 cx.check_state(record)?;
                 record.policy = input.policy.as_str().into();
+                record.policy_principals.clone_from(&principals);
                 Ok(())
             })
             .await?;
