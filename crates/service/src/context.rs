@@ -42,6 +42,48 @@ pub(crate) struct Circumstances<'a> {
     pub(crate) access_key_id: Option<&'a str>,
 }
 
+impl Circumstances<'_> {
+    /// The same, for a task that outlives the request.
+    pub(crate) fn keep(&self) -> KeptCircumstances {
+        let keep = |text: Option<&str>| text.map(str::to_owned);
+        KeptCircumstances {
+            peer: self.peer,
+            is_secure: self.is_secure,
+            user_agent: keep(self.user_agent),
+            referer: keep(self.referer),
+            tls: self.tls.cloned(),
+            host: keep(self.host),
+            access_key_id: keep(self.access_key_id),
+        }
+    }
+}
+
+/// [`Circumstances`] with texts of their own.
+#[derive(Clone, Debug)]
+pub(crate) struct KeptCircumstances {
+    peer: IpAddr,
+    is_secure: bool,
+    user_agent: Option<String>,
+    referer: Option<String>,
+    tls: Option<TlsDetails>,
+    host: Option<String>,
+    access_key_id: Option<String>,
+}
+
+impl KeptCircumstances {
+    pub(crate) fn get(&self) -> Circumstances<'_> {
+        Circumstances {
+            peer: self.peer,
+            is_secure: self.is_secure,
+            user_agent: self.user_agent.as_deref(),
+            referer: self.referer.as_deref(),
+            tls: self.tls.as_ref(),
+            host: self.host.as_deref(),
+            access_key_id: self.access_key_id.as_deref(),
+        }
+    }
+}
+
 /// What an operation was asked to do, in as far as policies can ask for it.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Asked<'a> {
@@ -374,7 +416,7 @@ fn service(party: Option<&GrantParty>) -> Option<Value<'_>> {
 }
 
 /// Tags as pairs.
-struct Tags<'a>(&'a [Tag]);
+pub(crate) struct Tags<'a>(pub(crate) &'a [Tag]);
 
 impl Pairs for Tags<'_> {
     fn value_of(&self, key: &str) -> Option<&str> {

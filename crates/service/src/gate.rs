@@ -3,7 +3,7 @@
 //! Order (behaviours 1.8, 1.10): target, then signature, then everything that reads the body.
 //!
 //! # Invariants
-//! - Every reply is JSON or empty, and has a request id.
+//! - Every reply is JSON or empty here, XML to requests of the Query protocol (`query`), and has a request id.
 //! - A reply never tells an internal detail.
 
 use std::borrow::Cow;
@@ -17,6 +17,7 @@ use strongroom_core::generated::OpName;
 use strongroom_core::ids::{AccountId, Region, RequestId};
 use strongroom_crypto::digest;
 use strongroom_wire::kms::{ErrorCode, Fault, facts};
+use strongroom_wire::query;
 use strongroom_wire::sigv4::{self, AuthError, Policy, RequestHead, Unverified};
 use strongroom_wire::target::{self, CONTENT_TYPE_JSON, Unresolved};
 use zeroize::Zeroizing;
@@ -46,6 +47,13 @@ pub struct Request<'a> {
     pub peer: IpAddr,
     /// How the connection is protected, if it is.
     pub tls: Option<&'a TlsDetails>,
+}
+
+impl<'a> Request<'a> {
+    /// What of it is signed.
+    pub(crate) fn head(&self) -> RequestHead<'a> {
+        RequestHead { method: self.method, path: self.path, query: self.query, headers: self.headers }
+    }
 }
 
 /// What the audit record tells about TLS.
@@ -108,6 +116,10 @@ impl Refusal {
 impl Node {
     /// Answers one request. When the answer is no longer waited for, a change that has begun is carried to its end all the same.
     pub async fn answer(self: &Arc<Self>, request: Request<'_>) -> Reply {
+        let Request { method, path, query, headers, body, .. } = request;
+        if let Some(parameters) = query::parameters(method, path, query, headers, body) {
+            return self.answer_query(&request, parameters).await;
+        }
         let Ok(request_id) = self.new_request_id() else {
             return reply(RequestId::from_random([0; 16]), &Fault::silent(ErrorCode::KMSInternalException));
         };
@@ -137,7 +149,7 @@ impl Node {
         reply(request_id, &Fault::silent(code))
     }
 
-    fn new_request_id(&self) -> Result<RequestId, OpError> {
+    pub(crate) fn new_request_id(&self) -> Result<RequestId, OpError> {
         let mut random = [0; 16];
         self.rng.fill(&mut random)?;
         Ok(RequestId::from_random(random))
@@ -150,22 +162,10 @@ impl Node {
         request: &Request<'_>,
     ) -> Result<Zeroizing<Vec<u8>>, Fault> {
         let now = self.clock.now();
-        let circumstances = Circumstances {
-            peer: request.peer,
-            is_secure: request.tls.is_some(),
-            user_agent: header(request, &http::header::USER_AGENT),
-            referer: header(request, &http::header::REFERER),
-            tls: request.tls,
-            host: header(request, &http::header::HOST),
-            access_key_id: None,
-        };
-        let head =
-            RequestHead { method: request.method, path: request.path, query: request.query, headers: request.headers };
         // Clients sign by the real time, whatever the clock of `dev` shows.
-        let claim = sigv4::parse(&head, self.real_clock.now(), &Policy::KMS);
+        let claim = sigv4::parse(&request.head(), self.real_clock.now(), &Policy::KMS);
         let claimed = claim.as_ref().ok().copied();
-        let circumstances =
-            Circumstances { access_key_id: claimed.map(|claim| claim.access_key_id()), ..circumstances };
+        let circumstances = circumstances(request, claimed.as_ref());
         let turned_away = |operation: Cow<'static, str>, read_only| Origin {
             called: Called { source: KMS, operation, read_only },
             request_id,
@@ -182,7 +182,7 @@ impl Node {
             }
         };
         let signer = match claim {
-            Ok(claim) => self.authenticate(&claim, request.body).await,
+            Ok(claim) => self.authenticate(&claim, request.body).await.map_err(Fault::from),
             Err(error) => Err(error.into()),
         };
         let signer = match signer {
@@ -206,22 +206,10 @@ impl Node {
         let body = Zeroizing::new(call.body.to_vec());
         let Call { op, request_id, ref caller, account, region, now, circumstances, .. } = *call;
         let (caller, standing) = (Arc::clone(caller), Arc::clone(&call.standing));
-        let Circumstances { peer, is_secure, .. } = circumstances;
-        let tls = circumstances.tls.cloned();
-        let [user_agent, referer, host, access_key_id] =
-            [circumstances.user_agent, circumstances.referer, circumstances.host, circumstances.access_key_id]
-                .map(|text| text.map(str::to_owned));
+        let circumstances = circumstances.keep();
         let under_way = Arc::clone(&self.changes).read_owned().await;
         let task = tokio::spawn(async move {
-            let circumstances = Circumstances {
-                peer,
-                is_secure,
-                user_agent: user_agent.as_deref(),
-                referer: referer.as_deref(),
-                tls: tls.as_ref(),
-                host: host.as_deref(),
-                access_key_id: access_key_id.as_deref(),
-            };
+            let circumstances = circumstances.get();
             let call = Call { op, request_id, caller, standing, account, region, now, circumstances, body: &body };
             let outcome = ops::dispatch(&node, &call).await;
             drop(under_way);
@@ -239,9 +227,13 @@ impl Node {
     }
 
     /// Checks the signature and finds out who made it.
-    async fn authenticate(&self, unverified: &Unverified<'_>, body: &[u8]) -> Result<Signer, Fault> {
+    pub(crate) async fn authenticate(
+        &self,
+        unverified: &Unverified<'_>,
+        body: &[u8],
+    ) -> Result<Signer, Unauthenticated> {
         let region = unverified.region();
-        let found = self.directory.access_key(unverified.access_key_id()).await.map_err(|error| Fault::from(&error))?;
+        let found = self.directory.access_key(unverified.access_key_id()).await?;
         let key = found.ok_or(AuthError::UnknownAccessKey)?;
         // This service gives out no session tokens, so none is good.
         if unverified.session_token().is_some() && key.secret().is_some() {
@@ -258,11 +250,45 @@ impl Node {
     }
 }
 
-struct Signer {
-    caller: Arc<Caller>,
-    standing: Arc<Standing>,
-    account: AccountId,
-    region: Region,
+/// Who signed a request, and for which Region.
+pub(crate) struct Signer {
+    pub(crate) caller: Arc<Caller>,
+    pub(crate) standing: Arc<Standing>,
+    pub(crate) account: AccountId,
+    pub(crate) region: Region,
+}
+
+/// Why nobody is known to have signed a request.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Unauthenticated {
+    /// The signature is not good.
+    #[error(transparent)]
+    Refused(#[from] AuthError),
+    /// It could not be found out.
+    #[error(transparent)]
+    Failed(#[from] OpError),
+}
+
+impl From<Unauthenticated> for Fault {
+    fn from(error: Unauthenticated) -> Self {
+        match error {
+            Unauthenticated::Refused(error) => error.into(),
+            Unauthenticated::Failed(error) => (&error).into(),
+        }
+    }
+}
+
+/// How the request arrived.
+pub(crate) fn circumstances<'a>(request: &Request<'a>, claim: Option<&Unverified<'a>>) -> Circumstances<'a> {
+    Circumstances {
+        peer: request.peer,
+        is_secure: request.tls.is_some(),
+        user_agent: header(request, &http::header::USER_AGENT),
+        referer: header(request, &http::header::REFERER),
+        tls: request.tls,
+        host: header(request, &http::header::HOST),
+        access_key_id: claim.map(Unverified::access_key_id),
+    }
 }
 
 /// A header's text, when it is text.

@@ -15,6 +15,7 @@ mod error;
 mod frame;
 mod gate;
 mod health;
+mod iam;
 mod identity;
 mod key_pairs;
 mod keys;
@@ -25,9 +26,11 @@ mod node;
 mod opening;
 mod ops;
 mod paging;
+mod query;
 mod sealing;
 mod signing;
 mod slow;
+mod sts;
 mod tasks;
 
 pub use dev::{

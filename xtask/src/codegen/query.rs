@@ -8,6 +8,7 @@ mod codec;
 mod faults;
 mod forms;
 mod ops;
+mod shown;
 
 use std::collections::BTreeMap;
 
@@ -78,6 +79,7 @@ pub(crate) fn generate(overlay: &Overlay, iam: &Model, sts: &Model) -> Result<Ve
             ("forms", forms::write(model, &api.shapes, &structures)),
             ("ops", ops::write(model, &api.readers)),
             ("samples", samples::write(model, &structures, SAMPLE_IMPORTS, "XML")),
+            ("shown", shown::write(model, &structures)),
             ("shapes", shapes::write(model, &api.shapes, &structures, SHAPE_IMPORTS)),
         ];
         files.extend(texts.map(|(file, text)| (format!("crates/wire/src/query/{name}/generated/{file}.rs"), text)));

@@ -96,7 +96,7 @@ fn follow(structures: &Structures, members: &[&Member], parts: &mut BTreeSet<Str
     }
 }
 
-fn implementation(name: &str, lines: &str, resolved: &str) -> String {
+pub(super) fn implementation(name: &str, lines: &str, resolved: &str) -> String {
     let object = if lines.is_empty() { "_object" } else { "object" };
     format!(
         "
@@ -111,7 +111,7 @@ impl Shown for {name} {{
 }
 
 /// The call that shows a member as it is.
-fn plain(member: &Member) -> String {
+pub(super) fn plain(member: &Member) -> String {
     let field = format!("self.{}", names::snake(&member.name));
     let name = names::lower_camel(&member.name);
     let given = |optional: &str, required: &str| match member.required {

@@ -14,6 +14,7 @@ use strongroom_core::ids::{AccountId, GrantId, KeyMaterialId, Region, RequestId}
 use strongroom_core::world::{NoEntropy, Rng, Timestamp};
 use strongroom_wire::json::{self, Shown};
 use strongroom_wire::kms::Fault;
+use strongroom_wire::query;
 
 use super::event::{self, Event};
 use super::principal;
@@ -108,6 +109,12 @@ impl<'a> From<&'a Fault> for Failure<'a> {
     }
 }
 
+impl<'a> From<&'a query::Fault> for Failure<'a> {
+    fn from(fault: &'a query::Fault) -> Self {
+        Self { code: fault.code.as_str(), message: Some(&fault.message) }
+    }
+}
+
 impl Entry {
     /// Of a call.
     pub(crate) fn open(origin: &Origin<'_>) -> Self {
@@ -149,21 +156,9 @@ impl Entry {
         noted.resolved = input.resolved().map(|(member, sent)| (member, sent.map(str::to_owned)));
     }
 
-    /// The members of `requestParameters`, where another protocol brought them: JSON without braces and without secrets.
-    #[allow(dead_code, reason = "the Query protocol's frame brings them")]
-    pub(crate) fn note_request_members(&self, members: Vec<u8>) {
-        self.noted().parameters = Some(members);
-    }
-
     /// The reply. `tells_key`: the record has the key's ARN though the reply has not.
     pub(crate) fn note_reply<T: Shown>(&self, output: &T) {
         self.noted().response = json::shown(output);
-    }
-
-    /// The members of `responseElements`, where another protocol brings them: JSON without braces and without secrets.
-    #[allow(dead_code, reason = "the Query protocol's frame brings them")]
-    pub(crate) fn note_reply_members(&self, members: Vec<u8>) {
-        self.noted().response = members;
     }
 
     /// That a success tells the key's ARN among the elements of its reply.
@@ -204,7 +199,8 @@ impl Entry {
         let noted = self.noted();
         let own = self.caller.as_ref().and_then(|caller| caller.account());
         let mut others: Vec<AccountId> = Vec::new();
-        let is_refused = failure.is_some_and(|failure| failure.code == "AccessDeniedException");
+        let is_refused =
+            failure.is_some_and(|failure| ["AccessDenied", "AccessDeniedException"].contains(&failure.code));
         if let Some(own) = own.filter(|_| !is_refused) {
             for account in noted.resources.iter().map(Resource::account) {
                 if account != own && !others.contains(&account) {

@@ -19,6 +19,7 @@ mod laws;
 mod model;
 mod policies;
 mod principals;
+mod query;
 mod rotation;
 mod states;
 mod strangers;

@@ -10,3 +10,4 @@ pub mod ops;
 #[cfg(test)]
 pub(crate) mod samples;
 pub mod shapes;
+mod shown;
