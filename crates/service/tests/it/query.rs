@@ -64,7 +64,7 @@ impl TestKms {
         if let Some(signer) = signer {
             self.sign(&mut headers, ("POST", "/", None), form.as_bytes(), signer);
         }
-        self.send("POST", None, &headers, form.as_bytes())
+        self.send_query("POST", None, &headers, form.as_bytes())
     }
 
     fn sign(&self, headers: &mut HeaderMap, head: (&str, &str, Option<&str>), body: &[u8], signer: &Signer) {
@@ -79,7 +79,7 @@ impl TestKms {
         sign(head, headers, &sha256(body), &credentials, &scope, self.clock.now()).unwrap();
     }
 
-    fn send(&self, method: &str, query: Option<&str>, headers: &HeaderMap, body: &[u8]) -> Xml {
+    fn send_query(&self, method: &str, query: Option<&str>, headers: &HeaderMap, body: &[u8]) -> Xml {
         let peer = IpAddr::V4(Ipv4Addr::LOCALHOST);
         let request = Request { method, path: "/", query, headers, body, peer, tls: None };
         Xml::of(&self.runtime().block_on(self.node().answer(request)))
@@ -118,7 +118,7 @@ fn a_get_is_as_good_as_a_post() {
     let mut headers = HeaderMap::new();
     headers.insert("host", HeaderValue::from_static("localhost"));
     kms.sign(&mut headers, ("GET", "/", Some(query)), b"", &Signer::configured(ROOT, "sts"));
-    let reply = kms.send("GET", Some(query), &headers, b"");
+    let reply = kms.send_query("GET", Some(query), &headers, b"");
     assert_eq!(reply.get("Arn").as_deref(), Some("arn:aws:iam::111122223333:root"), "{reply:?}");
 }
 
