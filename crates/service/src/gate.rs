@@ -116,16 +116,16 @@ impl Refusal {
 impl Node {
     /// Answers one request. When the answer is no longer waited for, a change that has begun is carried to its end all the same.
     pub async fn answer(self: &Arc<Self>, request: Request<'_>) -> Reply {
+        let _inside = match &self.dev {
+            Some(dev) => Some(dev.enter().await),
+            None => None,
+        };
         let Request { method, path, query, headers, body, .. } = request;
         if let Some(parameters) = query::parameters(method, path, query, headers, body) {
             return self.answer_query(&request, parameters).await;
         }
         let Ok(request_id) = self.new_request_id() else {
             return reply(RequestId::from_random([0; 16]), &Fault::silent(ErrorCode::KMSInternalException));
-        };
-        let _inside = match &self.dev {
-            Some(dev) => Some(dev.enter().await),
-            None => None,
         };
         let begun = Instant::now();
         let op = target::resolve(request.method, request.path, request.headers);
