@@ -8,7 +8,7 @@ use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, setrlimit};
 use tracing::{error, info, warn};
 
 /// Descriptors beside those of connections: the database, the log, the listener, files read on a reload.
-const OTHER_DESCRIPTORS: u64 = 64;
+pub(crate) const OTHER_DESCRIPTORS: u64 = 64;
 
 /// No core dumps, no tracing by processes of the same user. A system that refuses is reported and does not stop us.
 pub(crate) fn harden() {

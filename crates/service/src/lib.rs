@@ -17,6 +17,7 @@ mod gate;
 mod health;
 mod iam;
 mod identity;
+mod inspect;
 mod key_pairs;
 mod keys;
 mod macs;
@@ -41,5 +42,6 @@ pub use gate::{Refusal, Reply, Request, TlsDetails};
 pub use identity::{
     AccessKeyConfig, AccountConfig, AccountEntry, AccountError, IdentityConfig, IdentityError, NewAccount,
 };
+pub use inspect::{Inspection, inspect};
 pub use metrics::{Family, Labels, Sample, Value};
 pub use node::{Limits, Mode, Node, Parts, Role, StartError};

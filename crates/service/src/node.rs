@@ -292,8 +292,8 @@ fn strangers(mode: Mode) -> Strangers {
 }
 
 /// Names of the records that exist before the storage key does: they are sealed by the seal and the root key instead.
-const SEALED_ROOT: &[u8] = b"root-key";
-const STORAGE_KEY: &[u8] = b"storage-key/1";
+pub(crate) const SEALED_ROOT: &[u8] = b"root-key";
+pub(crate) const STORAGE_KEY: &[u8] = b"storage-key/1";
 
 /// Since when last uses are noted, sealed like every record.
 const TRACKING_START: &[u8] = b"last-usage-tracking-start";
@@ -310,35 +310,41 @@ async fn tracking_start(store: &dyn Store, vault: &Vault) -> Result<Timestamp, S
     Ok(Timestamp::from_millis(i64::from_be_bytes(millis)))
 }
 
+/// The vault that the store has; `None` in an empty store.
+pub(crate) async fn existing_vault(store: &dyn Store, seal: &dyn SealProvider) -> Result<Option<Vault>, StartError> {
+    let sealed_root = store.get(Table::Meta, SEALED_ROOT).await?;
+    let storage_key = store.get(Table::Meta, STORAGE_KEY).await?;
+    match (sealed_root, storage_key) {
+        (Some(sealed_root), Some(storage_key)) => {
+            let storage_key = encode::wrapped_from_bytes(&storage_key.value).map_err(|_| StartError::BadGenesis)?;
+            Ok(Some(Vault::unseal(seal, &Genesis { sealed_root: sealed_root.value, storage_key })?))
+        }
+        (None, None) if is_empty(store).await? => Ok(None),
+        (None, _) | (_, None) => Err(StartError::BadGenesis),
+    }
+}
+
 async fn open_vault(
     store: &dyn Store,
     seal: &dyn SealProvider,
     rng: &dyn Rng,
     now: Timestamp,
 ) -> Result<Vault, StartError> {
-    let sealed_root = store.get(Table::Meta, SEALED_ROOT).await?;
-    let storage_key = store.get(Table::Meta, STORAGE_KEY).await?;
-    match (sealed_root, storage_key) {
-        (Some(sealed_root), Some(storage_key)) => {
-            let storage_key = encode::wrapped_from_bytes(&storage_key.value).map_err(|_| StartError::BadGenesis)?;
-            Ok(Vault::unseal(seal, &Genesis { sealed_root: sealed_root.value, storage_key })?)
-        }
-        (None, None) if is_empty(store).await? => {
-            let (vault, genesis) = Vault::create(seal, rng)?;
-            let Genesis { sealed_root, storage_key } = genesis;
-            let storage_key: &Wrapped = &storage_key;
-            let tracking_start = vault
-                .seal_record(tracking_start_name(), &now.as_millis().to_be_bytes(), rng)
-                .map_err(|_| SealError::NoEntropy(NoEntropy))?;
-            let batch = Batch::new()
-                .put(Table::Meta, SEALED_ROOT, Expect::Absent, sealed_root)
-                .put(Table::Meta, STORAGE_KEY, Expect::Absent, encode::wrapped_to_bytes(storage_key))
-                .put(Table::Meta, TRACKING_START, Expect::Absent, tracking_start);
-            store.commit(batch).await?;
-            Ok(vault)
-        }
-        (None, _) | (_, None) => Err(StartError::BadGenesis),
+    if let Some(vault) = existing_vault(store, seal).await? {
+        return Ok(vault);
     }
+    let (vault, genesis) = Vault::create(seal, rng)?;
+    let Genesis { sealed_root, storage_key } = genesis;
+    let storage_key: &Wrapped = &storage_key;
+    let tracking_start = vault
+        .seal_record(tracking_start_name(), &now.as_millis().to_be_bytes(), rng)
+        .map_err(|_| SealError::NoEntropy(NoEntropy))?;
+    let batch = Batch::new()
+        .put(Table::Meta, SEALED_ROOT, Expect::Absent, sealed_root)
+        .put(Table::Meta, STORAGE_KEY, Expect::Absent, encode::wrapped_to_bytes(storage_key))
+        .put(Table::Meta, TRACKING_START, Expect::Absent, tracking_start);
+    store.commit(batch).await?;
+    Ok(vault)
 }
 
 async fn is_empty(store: &dyn Store) -> Result<bool, StoreError> {

@@ -118,6 +118,11 @@ impl AdminOptions {
 }
 
 impl Client {
+    /// For what needs no token.
+    pub fn without_token(address: SocketAddr) -> Self {
+        Self { address, token: None }
+    }
+
     /// Asks, and takes the answer apart.
     ///
     /// # Errors

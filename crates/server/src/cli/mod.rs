@@ -3,12 +3,15 @@
 mod account;
 mod dev;
 mod dev_tools;
+mod doctor;
 mod init;
 mod output;
 mod paths;
+mod reference;
 mod running;
 mod serve;
 mod status;
+pub(crate) mod terminal;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -21,7 +24,7 @@ use crate::process;
 const EXIT_CODES: &str = "\
 Exit codes:
   0  ended as asked (for a server: by SIGTERM or SIGINT, after finishing what was under way)
-  1  could not start or go on: port in use, damaged or foreign data, wrong root key or passphrase
+  1  could not start or go on: port in use, damaged or foreign data, wrong root key or passphrase; a question has a bad answer
   2  the command line or the configuration file is wrong";
 
 /// A key management service that speaks the AWS KMS API.
@@ -50,6 +53,9 @@ enum Command {
     Account(account::Account),
     Status(status::StatusCommand),
     LogLevel(status::LogLevelCommand),
+    Doctor(doctor::Doctor),
+    Completions(reference::Completions),
+    Man(reference::Man),
 }
 
 /// Why a command ended without success.
@@ -90,6 +96,9 @@ pub fn main() -> ExitCode {
         Command::Account(account) => account.run(),
         Command::Status(status) => status.run(),
         Command::LogLevel(level) => level.run(),
+        Command::Doctor(doctor) => doctor.run(),
+        Command::Completions(completions) => completions.run(),
+        Command::Man(man) => man.run(),
     };
     let (problem, code) = match outcome {
         Ok(()) => return ExitCode::SUCCESS,

@@ -2,7 +2,7 @@
 
 use std::fs::DirBuilder;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tracing::warn;
 
@@ -27,6 +27,11 @@ fn warn_if_writable_by_others(dir: &Path) {
     if dir.metadata().is_ok_and(|metadata| metadata.permissions().mode() & 0o022 != 0) {
         warn!(data = %dir.display(), "others than its owner may write into the data directory");
     }
+}
+
+/// The database of a data directory.
+pub(super) fn database(dir: &Path) -> PathBuf {
+    dir.join(DATABASE)
 }
 
 /// A new key file beside an old database would open nothing, and hide that the right one is lost.

@@ -11,6 +11,8 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::reload;
 use tracing_subscriber::util::SubscriberInitExt;
 
+use crate::cli::terminal::may_colour;
+
 /// How log lines look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum LogFormat {
@@ -98,7 +100,7 @@ pub(crate) fn start(level: LogLevel, format: LogFormat) {
     let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr);
     let registry = tracing_subscriber::registry().with(targets);
     let started = match format {
-        LogFormat::Text => registry.with(lines.with_ansi(false)).try_init(),
+        LogFormat::Text => registry.with(lines.with_ansi(may_colour(&io::stderr()))).try_init(),
         LogFormat::Json => registry.with(lines.json()).try_init(),
     };
     // A second start in one process (tests) keeps the first.
