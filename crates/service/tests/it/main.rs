@@ -17,6 +17,7 @@ mod kms;
 mod last_usage;
 mod laws;
 mod model;
+mod paging;
 mod policies;
 mod principals;
 mod query;

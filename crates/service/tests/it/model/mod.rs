@@ -19,6 +19,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use strongroom_core::world::Rng;
 use strongroom_crypto::rng::SystemRng;
 
+pub(crate) use steps::Dice;
 use steps::{Land, Step, throw};
 
 /// Sequences of a run that nobody gave a number.
