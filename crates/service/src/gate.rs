@@ -29,6 +29,7 @@ use crate::frame::Call;
 use crate::identity::{LastUse, Standing};
 use crate::node::Node;
 use crate::ops;
+use crate::sts::sessions::OpenSession;
 
 /// The parts of an HTTP request, read whole and within the server's limits.
 #[derive(Debug)]
@@ -233,9 +234,14 @@ impl Node {
         body: &[u8],
     ) -> Result<Signer, Unauthenticated> {
         let region = unverified.region();
+        if let Some(token) = unverified.session_token()
+            && let Some(session) = self.sessions.open(&self.vault, token, unverified.access_key_id())
+        {
+            return self.authenticate_session(unverified, &session, body).await;
+        }
         let found = self.directory.access_key(unverified.access_key_id()).await?;
         let key = found.ok_or(AuthError::UnknownAccessKey)?;
-        // This service gives out no session tokens, so none is good.
+        // A token of ours was taken above; no other is good.
         if unverified.session_token().is_some() && key.secret().is_some() {
             return Err(AuthError::InvalidSessionToken.into());
         }
@@ -247,6 +253,24 @@ impl Node {
         let caller = key.caller(region);
         let account = caller.account().ok_or(AuthError::UnknownAccessKey)?;
         Ok(Signer { caller, standing: Arc::clone(key.standing()), account, region })
+    }
+
+    async fn authenticate_session(
+        &self,
+        unverified: &Unverified<'_>,
+        session: &OpenSession,
+        body: &[u8],
+    ) -> Result<Signer, Unauthenticated> {
+        let payload = digest::sha256(body);
+        self.signing_keys.with(unverified, session.secret(), |key| unverified.verify(key, &payload))?;
+        if session.is_over(self.clock.now()) {
+            return Err(AuthError::ExpiredSessionToken.into());
+        }
+        let region = unverified.region();
+        let holder = session.holder(&self.directory, region.partition()).await?;
+        let (caller, standing) = holder.ok_or(AuthError::InvalidSessionToken)?;
+        let account = caller.account().ok_or(AuthError::InvalidSessionToken)?;
+        Ok(Signer { caller: Arc::new(caller), standing: Arc::new(standing), account, region })
     }
 }
 

@@ -19,6 +19,7 @@ use crate::key_pairs::KeyPairs;
 use crate::keys::{Keyring, LastUsage};
 use crate::metrics::{CacheFigures, Family, MeasuredStore, Metrics, cache_families};
 use crate::slow::SlowPool;
+use crate::sts::sessions::Sessions;
 use crate::tasks::{Background, Counting, Tasks};
 
 /// Who the service is for.
@@ -143,6 +144,7 @@ pub struct Node {
     pub(crate) real_clock: Arc<dyn Clock>,
     pub(crate) directory: Directory,
     pub(crate) signing_keys: SigningKeys,
+    pub(crate) sessions: Sessions,
     pub(crate) key_pairs: KeyPairs,
     pub(crate) slow: Arc<SlowPool>,
     pub(crate) metrics: Arc<Metrics>,
@@ -218,6 +220,7 @@ impl Node {
             real_clock,
             directory,
             signing_keys: SigningKeys::default(),
+            sessions: Sessions::default(),
             slow,
             journal,
             changes: Arc::default(),

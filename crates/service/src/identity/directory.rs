@@ -166,6 +166,11 @@ impl Directory {
         Ok(Some(key))
     }
 
+    /// The account that an access key belongs to or, when nobody made it, that its id says.
+    pub(crate) fn account_of_access_key(&self, id: &str) -> Option<AccountId> {
+        self.configured.get(id).map(|key| key.account).or_else(|| account_of_access_key(id))
+    }
+
     /// Who signs with an access key that nobody made.
     fn stranger(&self, id: &str) -> Option<Arc<AccessKey>> {
         match self.strangers {

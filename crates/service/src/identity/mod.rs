@@ -21,7 +21,6 @@ mod last_uses;
 #[expect(dead_code, reason = "parts of this are for the operations of IAM and STS")]
 pub(crate) mod principals;
 mod signing_keys;
-#[expect(dead_code, reason = "parts of this are for the operations of IAM and STS")]
 mod standing;
 pub(crate) mod unique_ids;
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use strongroom_authz::decide::{AttachedPolicy, Policies, ResourcePolicies};
 use strongroom_core::identity::{Naming, PolicyRef};
+use strongroom_core::key::Tag;
 use strongroom_store::encode::BadRecord;
 
 use super::account::Account;
@@ -17,6 +18,8 @@ pub(crate) struct Standing {
     pub(crate) boundary: Option<AttachedPolicy>,
     /// Policies that were passed when the session was made.
     pub(crate) session: Arc<[AttachedPolicy]>,
+    /// Tags that the session hands on to sessions made from it.
+    pub(crate) transitive: Arc<[Tag]>,
 }
 
 impl Standing {
@@ -26,8 +29,8 @@ impl Standing {
     }
 
     /// The same caller with a session that these policies cut.
-    pub(crate) fn with_session(&self, session: Arc<[AttachedPolicy]>) -> Self {
-        Self { session, ..self.clone() }
+    pub(crate) fn with_session(&self, session: Arc<[AttachedPolicy]>, transitive: Arc<[Tag]>) -> Self {
+        Self { session, transitive, ..self.clone() }
     }
 
     /// The standing of a user.
@@ -57,7 +60,7 @@ impl Standing {
     fn new(account: &Account, identity: Vec<AttachedPolicy>, boundary: Option<&PolicyRef>) -> Result<Self, BadRecord> {
         // Who has a boundary that is not there must not be taken for somebody without one.
         let boundary = boundary.map(|boundary| account.attached(boundary).ok_or(BadRecord)).transpose()?;
-        Ok(Self { identity: identity.into(), boundary, session: Arc::from([]) })
+        Ok(Self { identity: identity.into(), boundary, session: Arc::from([]), transitive: Arc::from([]) })
     }
 }
 

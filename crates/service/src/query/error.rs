@@ -32,6 +32,34 @@ pub(crate) enum Error {
     /// A rule that the shapes do not have.
     #[error("{0}")]
     Invalid(Text),
+    /// A value that does not go with the others.
+    #[error("{0}")]
+    InvalidParameter(Text),
+    /// Not allowed to assume a role, or there is none; the caller reads the same.
+    #[error("{caller} may not {action} on {role}")]
+    MayNotAssume {
+        /// Who.
+        caller: Box<str>,
+        /// What.
+        action: &'static str,
+        /// Which, as the caller named it.
+        role: Box<str>,
+    },
+    /// The root user asks for a role.
+    #[error("the root user asks for a role")]
+    RootAssumes,
+    /// A session asks for the credentials of a user.
+    #[error("a session asks for a session token")]
+    SessionAsksForToken,
+    /// There are no MFA devices here.
+    #[error("there are no MFA devices")]
+    NoSuchMfa,
+    /// The policy document is not acceptable; the text says why.
+    #[error("malformed policy document: {0}")]
+    MalformedPolicy(Text),
+    /// A session is to carry too much.
+    #[error("{0}")]
+    PackedPolicyTooLarge(Text),
     /// What is named is not there.
     #[error("{0}")]
     NoSuchEntity(Text),
@@ -55,15 +83,7 @@ impl From<Unauthenticated> for Error {
 impl Error {
     /// Whether the fault is the service's own, to be told to the operator.
     pub(crate) const fn is_internal(&self) -> bool {
-        match self {
-            Self::Work(error) => error.is_internal(),
-            Self::Malformed(_)
-            | Self::Unauthenticated(_)
-            | Self::Denied(_)
-            | Self::Invalid(_)
-            | Self::NoSuchEntity(_)
-            | Self::NotOffered(_) => false,
-        }
+        if let Self::Work(error) = self { error.is_internal() } else { false }
     }
 
     /// What the caller reads. No wildcard: a new variant does not compile until it is placed.
@@ -74,6 +94,22 @@ impl Error {
             Self::Unauthenticated(error) => error.clone().into(),
             Self::Denied(denied) => Fault::new(E::AccessDenied, denied.for_caller()),
             Self::Invalid(text) => Fault::new(E::ValidationError, text.clone()),
+            Self::InvalidParameter(text) => Fault::new(E::InvalidParameterValue, text.clone()),
+            Self::MayNotAssume { caller, action, role } => Fault::new(
+                E::AccessDenied,
+                format!("User: {caller} is not authorized to perform: {action} on resource: {role}"),
+            ),
+            Self::RootAssumes => Fault::new(E::AccessDenied, "Roles may not be assumed by root accounts."),
+            Self::SessionAsksForToken => {
+                Fault::new(E::AccessDenied, "Cannot call GetSessionToken with session credentials")
+            }
+            Self::NoSuchMfa => Fault::new(
+                E::AccessDenied,
+                "MultiFactorAuthentication failed, unable to validate MFA code.  Please verify your MFA serial number is \
+                 valid and associated with this user.",
+            ),
+            Self::MalformedPolicy(text) => Fault::new(E::MalformedPolicyDocument, text.clone()),
+            Self::PackedPolicyTooLarge(text) => Fault::new(E::PackedPolicyTooLarge, text.clone()),
             Self::NoSuchEntity(text) => Fault::new(E::NoSuchEntity, text.clone()),
             Self::NotOffered(op) => Fault::no_such_action(api, op.as_str()),
             Self::Work(OpError::Throttled) => Fault::new(E::Throttling, "Rate exceeded"),

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use strongroom_authz::caller::Caller;
+use strongroom_authz::caller::{Caller, Principal};
 use strongroom_core::ids::{Partition, Region, RequestId};
 use strongroom_wire::query::form::Form;
 use strongroom_wire::query::{self, Api, CONTENT_TYPE_XML, Fault, OpName};
-use strongroom_wire::sigv4::{self, Policy};
+use strongroom_wire::sigv4::{self, AuthError, Policy};
 use zeroize::Zeroizing;
 
 use super::error::Error;
@@ -81,6 +81,9 @@ impl Node {
             None => Ok((Arc::new(Caller::anonymous(Partition::Aws)), Arc::default(), unsigned_region())),
             Some(Err(error)) => Err(Error::Unauthenticated(error)),
             Some(Ok(claim)) => match self.authenticate(&claim, request.body).await {
+                Ok(Signer { caller, .. }) if is_out_of_reach(&caller, op) => {
+                    Err(Error::Unauthenticated(AuthError::InvalidSessionToken))
+                }
                 Ok(Signer { caller, standing, region, .. }) => Ok((caller, standing, region)),
                 Err(error) => Err(error.into()),
             },
@@ -126,6 +129,16 @@ impl Node {
         });
         task.await.unwrap_or(Err(Error::Work(OpError::Panicked)))
     }
+}
+
+/// Credentials of GetSessionToken that no second factor stands behind are not good for IAM, and for little of STS (STS API
+/// Reference, "GetSessionToken").
+fn is_out_of_reach(caller: &Caller, op: OpName) -> bool {
+    use query::sts::OpName as S;
+    let is_user = matches!(caller.principal(), Principal::Root | Principal::User { .. });
+    let has_no_mfa = caller.session().is_some_and(|session| session.mfa_at.is_none());
+    let is_open = matches!(op, OpName::Sts(S::AssumeRole | S::GetCallerIdentity | S::GetSessionToken));
+    is_user && has_no_mfa && !is_open
 }
 
 async fn dispatch(node: &Node, call: &Call<'_>) -> Result<Zeroizing<Vec<u8>>, Error> {

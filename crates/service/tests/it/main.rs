@@ -22,5 +22,6 @@ mod policies;
 mod principals;
 mod query;
 mod rotation;
+mod sessions;
 mod states;
 mod strangers;
