@@ -229,10 +229,9 @@ fn attached(name: &str, policy: Policy) -> AttachedPolicy {
     AttachedPolicy { name: name.into(), policy: policy.into() }
 }
 
-/// What stands where a managed policy was that is no more.
+/// What stands where a managed policy was that is no more: without it a session would be cut by nothing.
 fn allow_nothing() -> Policy {
-    const NOTHING: &str =
-        r#"{"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*"}]}"#;
+    const NOTHING: &str = r#"{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "strongroom:Nothing", "Resource": "*"}]}"#;
     Policy::parse(PolicyKind::Identity, NOTHING).expect("the document above is an identity policy")
 }
 
