@@ -1,16 +1,21 @@
 """Key material that owners bring, made and wrapped by the `openssl` program, through boto3."""
 
+import base64
 import hashlib
 import hmac
+import json
 import os
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_der_private_key
 
-from harness.openssl import openssl, public_of
+from harness.openssl import openssl, public_of, wrap
 
 RSA_SPECS = ["RSA_2048", "RSA_3072", "RSA_4096"]
 ALGORITHMS = ["RSAES_OAEP_SHA_1", "RSAES_OAEP_SHA_256", "RSA_AES_KEY_WRAP_SHA_1", "RSA_AES_KEY_WRAP_SHA_256"]
@@ -25,23 +30,6 @@ KEY_PAIRS = [
     ("ECC_SECG_P256K1", "SIGN_VERIFY", ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:secp256k1"]),
     ("ECC_NIST_EDWARDS25519", "SIGN_VERIFY", ["-algorithm", "ED25519"]),
 ]
-
-
-def wrap(algorithm, public_key, material):
-    """The material as an owner sends it."""
-    digest = "sha1" if algorithm.endswith("SHA_1") else "sha256"
-
-    def oaep(secret):
-        options = ["rsa_padding_mode:oaep", f"rsa_oaep_md:{digest}", f"rsa_mgf1_md:{digest}"]
-        arguments = [word for option in options for word in ("-pkeyopt", option)]
-        key = ["-pubin", "-keyform", "DER", "-inkey", "{key}"]
-        return openssl("pkeyutl", "-encrypt", *key, *arguments, stdin=secret, key=public_key)
-
-    if algorithm.startswith("RSAES_OAEP"):
-        return oaep(material)
-    aes_key = os.urandom(32)
-    wrapping = ["-id-aes256-wrap-pad", "-K", aes_key.hex(), "-iv", "A65959A6"]
-    return oaep(aes_key) + openssl("enc", *wrapping, "-in", "{material}", material=material)
 
 
 def external_key(kms, **members):
@@ -123,9 +111,16 @@ def test_signatures_that_the_owner_made_verify(dev_boto3):
     for bits, digest in ((256, hashes.SHA256()), (384, hashes.SHA384()), (512, hashes.SHA512())):
         pkcs1 = rsa_key.sign(message, padding.PKCS1v15(), digest)
         members = {"KeyId": rsa_id, "Message": message}
-        assert kms.verify(**members, Signature=pkcs1, SigningAlgorithm=f"RSASSA_PKCS1_V1_5_SHA_{bits}")["SignatureValid"]
+        assert kms.verify(**members, Signature=pkcs1, SigningAlgorithm=f"RSASSA_PKCS1_V1_5_SHA_{bits}")[
+            "SignatureValid"
+        ]
         # The salt is as long as the digest; what has another is refused, be it none or all that fits.
-        for salt_bytes, valid in ((digest.digest_size, True), (0, False), (20, False), (256 - digest.digest_size - 2, False)):
+        for salt_bytes, valid in (
+            (digest.digest_size, True),
+            (0, False),
+            (20, False),
+            (256 - digest.digest_size - 2, False),
+        ):
             pss = rsa_key.sign(message, padding.PSS(padding.MGF1(digest), salt_bytes), digest)
             members["Signature"], members["SigningAlgorithm"] = pss, f"RSASSA_PSS_SHA_{bits}"
             if valid:
@@ -153,6 +148,185 @@ def test_material_of_another_curve_or_type_is_refused(dev_boto3):
             with pytest.raises(kms.exceptions.IncorrectKeyMaterialException):
                 bring(kms, key, material)
         assert kms.describe_key(KeyId=key)["KeyMetadata"]["KeyState"] == "PendingImport"
+
+
+ENCODE = ["-topk8", "-nocrypt", "-inform", "DER", "-outform", "DER"]
+
+
+def integer(value):
+    raw = value.to_bytes(value.bit_length() // 8 + 1, "big")
+    return tlv(0x02, raw)
+
+
+def tlv(tag, *contents):
+    content = b"".join(contents)
+    size = len(content)
+    long = size.to_bytes(2, "big").lstrip(b"\0")
+    length = bytes([size]) if size < 128 else bytes([0x80 + len(long)]) + long
+    return bytes([tag]) + length + content
+
+
+def rsa_material(p, q, e=65537, *, n=None, d=None):
+    """PKCS#8 of an RSA key that openssl would not make."""
+    n, d = n or p * q, d or pow(e, -1, (p - 1) * (q - 1))
+    numbers = [0, n, e, d, p, q, d % (p - 1), d % (q - 1), pow(q, -1, p)]
+    algorithm = bytes.fromhex("300d06092a864886f70d0101010500")
+    return tlv(0x30, integer(0), algorithm, tlv(0x04, tlv(0x30, *map(integer, numbers))))
+
+
+def ec_material(curve_oid, scalar, size):
+    """PKCS#8 of a key pair on a curve, by its private scalar alone."""
+    algorithm = tlv(0x30, bytes.fromhex("06072a8648ce3d0201"), bytes.fromhex(curve_oid))
+    private = tlv(0x30, integer(1), tlv(0x04, scalar.to_bytes(size, "big")))
+    return tlv(0x30, integer(0), algorithm, tlv(0x04, private))
+
+
+#: Spec → the curve's OID, its order, and the bytes of a scalar.
+ORDERS = {
+    "ECC_NIST_P256": (
+        "06082a8648ce3d030107",
+        0xFFFFFFFF_00000000_FFFFFFFF_FFFFFFFF_BCE6FAAD_A7179E84_F3B9CAC2_FC632551,
+        32,
+    ),
+    "ECC_NIST_P384": (
+        "06052b81040022",
+        int("F" * 48 + "C7634D81F4372DDF581A0DB248B0A77AECEC196ACCC52973", 16),
+        48,
+    ),
+    "ECC_NIST_P521": (
+        "06052b81040023",
+        int("01FF" + "F" * 62 + "FA51868783BF2F966B7FCC0148F709A5D03BB5C9B8899C47AEBB6FB71E91386409", 16),
+        66,
+    ),
+    "ECC_SECG_P256K1": (
+        "06052b8104000a",
+        0xFFFFFFFF_FFFFFFFF_FFFFFFFF_FFFFFFFE_BAAEDCE6_AF48A03B_BFD25E8C_D0364141,
+        32,
+    ),
+}
+
+
+class Importing:
+    """A key that waits, and one set of parameters for as many attempts as one likes."""
+
+    def __init__(self, kms, spec, usage):
+        self.kms, self.key = kms, external_key(kms, KeySpec=spec, KeyUsage=usage)
+        self.parameters = kms.get_parameters_for_import(
+            KeyId=self.key, WrappingAlgorithm="RSA_AES_KEY_WRAP_SHA_256", WrappingKeySpec="RSA_2048"
+        )
+
+    def bring(self, material):
+        wrapped = wrap("RSA_AES_KEY_WRAP_SHA_256", self.parameters["PublicKey"], material)
+        return self.kms.import_key_material(
+            KeyId=self.key,
+            ImportToken=self.parameters["ImportToken"],
+            EncryptedKeyMaterial=wrapped,
+            ExpirationModel="KEY_MATERIAL_DOES_NOT_EXPIRE",
+        )
+
+    def refuses(self, what, material):
+        with pytest.raises(self.kms.exceptions.IncorrectKeyMaterialException):
+            self.bring(material)
+            pytest.fail(f"{what} was taken")
+        assert self.kms.describe_key(KeyId=self.key)["KeyMetadata"]["KeyState"] == "PendingImport", what
+
+
+@pytest.mark.parametrize("spec", ORDERS)
+def test_scalars_that_are_none(dev_boto3, spec):
+    importing = Importing(dev_boto3, spec, "SIGN_VERIFY")
+    oid, order, size = ORDERS[spec]
+    for what, scalar in [("0", 0), ("n", order), ("n + 1", order + 1), ("the largest", (1 << 8 * size) - 1)]:
+        importing.refuses(what, ec_material(oid, scalar, size))
+    for wrong in (size - 1, size + 1):
+        importing.refuses(f"{wrong} bytes", ec_material(oid, 5, wrong))
+    # What is left is right: the largest scalar of all.
+    importing.bring(ec_material(oid, order - 1, size))
+
+
+def test_rsa_keys_that_are_weak_or_none(dev_boto3):
+    importing = Importing(dev_boto3, "RSA_2048", "SIGN_VERIFY")
+
+    def made(bits, e=65537):
+        options = ["-pkeyopt", f"rsa_keygen_bits:{bits}", "-pkeyopt", f"rsa_keygen_pubexp:{e}"]
+        return openssl("pkcs8", *ENCODE, stdin=openssl("genpkey", "-algorithm", "RSA", *options, "-outform", "DER"))
+
+    good = made(2048)
+    numbers = load_der_private_key(good, None).private_numbers()
+    p, q, d, e = numbers.p, numbers.q, numbers.d, numbers.public_numbers.e
+    importing.refuses("an exponent of 3", made(2048, 3))
+    importing.refuses("1024 bits", made(1024))
+    importing.refuses("3072 bits", made(3072))
+    importing.refuses("factors of another modulus", rsa_material(p, q, n=p * q + 2))
+    importing.refuses("a factor that is not prime", rsa_material(p, q + 2, d=d))
+    importing.refuses("another private exponent", rsa_material(p, q, d=d + 2))
+    importing.refuses("an even exponent", rsa_material(p, q, e=e + 1, d=d))
+    importing.refuses("an exponent of 1", rsa_material(p, q, e=1, d=1))
+    importing.refuses("PKCS#1", openssl("rsa", "-inform", "DER", "-traditional", "-outform", "DER", stdin=good))
+    importing.refuses("PEM", openssl("pkey", "-inform", "DER", "-outform", "PEM", stdin=good))
+    importing.refuses("a byte too few", good[:-1])
+    importing.refuses("a byte too many", good + b"\0")
+    locked = openssl("pkcs8", "-topk8", "-passout", "pass:x", "-inform", "DER", "-outform", "DER", stdin=good)
+    importing.refuses("a password", locked)
+    importing.bring(rsa_material(p, q))
+    assert dev_boto3.get_public_key(KeyId=importing.key)["PublicKey"] == public_of(good)
+
+
+def test_a_token_that_is_not_the_keys(dev_boto3):
+    kms = dev_boto3
+    one, other = (Importing(kms, "SYMMETRIC_DEFAULT", "ENCRYPT_DECRYPT") for _ in range(2))
+    one.parameters, mine = {**one.parameters, "ImportToken": other.parameters["ImportToken"]}, one.parameters
+    with pytest.raises(kms.exceptions.InvalidImportTokenException):
+        one.bring(os.urandom(32))
+    token = bytearray(mine["ImportToken"])
+    for at in (0, len(token) // 2, len(token) - 1):
+        changed = bytearray(token)
+        changed[at] ^= 1
+        one.parameters = {**mine, "ImportToken": bytes(changed)}
+        with pytest.raises(kms.exceptions.InvalidImportTokenException):
+            one.bring(os.urandom(32))
+    # Material under another wrapping key, or cut short, does not open.
+    one.parameters = {**mine, "PublicKey": other.parameters["PublicKey"]}
+    with pytest.raises(kms.exceptions.InvalidCiphertextException):
+        one.bring(os.urandom(32))
+    # A token serves as often as somebody wants, for the same material.
+    one.parameters, material = mine, os.urandom(32)
+    first = one.bring(material)
+    assert one.bring(material)["KeyMaterialId"] == first["KeyMaterialId"]
+    with pytest.raises(kms.exceptions.IncorrectKeyMaterialException):
+        one.bring(os.urandom(32))
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_the_aws_cli_brings_material(place, tmp_path, algorithm):
+    """The steps of AWS's guide: openssl for the material, files in between."""
+
+    def aws(*arguments):
+        command = [Path(sys.executable).with_name("aws"), "--output", "json", "kms", *arguments]
+        environment = {"PATH": os.environ["PATH"], **place.environment()}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout) if done.stdout else None
+
+    def file(name, content):
+        (tmp_path / name).write_bytes(content)
+        return f"fileb://{tmp_path / name}"
+
+    key = aws("create-key", "--origin", "EXTERNAL")["KeyMetadata"]["KeyId"]
+    wrapping = ["--wrapping-algorithm", algorithm, "--wrapping-key-spec", "RSA_3072"]
+    parameters = aws("get-parameters-for-import", "--key-id", key, *wrapping)
+    material = openssl("rand", "32")
+    wrapped = wrap(algorithm, parameters["PublicKey"], material)
+    imported = aws(
+        *("import-key-material", "--key-id", key, "--expiration-model", "KEY_MATERIAL_DOES_NOT_EXPIRE"),
+        *("--encrypted-key-material", file("wrapped", wrapped)),
+        *("--import-token", file("token", base64.b64decode(parameters["ImportToken"]))),
+    )
+    described = aws("describe-key", "--key-id", key)["KeyMetadata"]
+    assert (described["KeyState"], described["CurrentKeyMaterialId"]) == ("Enabled", imported["KeyMaterialId"])
+    sealed = aws("encrypt", "--key-id", key, "--plaintext", file("plain", b"attack at dawn"))["CiphertextBlob"]
+    opened = aws("decrypt", "--ciphertext-blob", file("sealed", base64.b64decode(sealed)))
+    assert base64.b64decode(opened["Plaintext"]) == b"attack at dawn"
+    assert opened["KeyMaterialId"] == imported["KeyMaterialId"]
 
 
 def test_an_expiry_is_acted_upon(dev_boto3):
