@@ -32,13 +32,13 @@ def test_calls_are_counted_by_operation_and_code(server):
     kms.call("Encrypt", KeyId=key, Plaintext="c2VjcmV0")
     kms.close()
     figures = scrape(server)
-    assert figures['strongroom_calls_total{operation="Encrypt",code="Success"}'] == 3
-    assert figures['strongroom_calls_total{operation="Encrypt",code="DisabledException"}'] == 1
-    assert figures['strongroom_calls_total{operation="CreateKey",code="Success"}'] == 1
-    assert figures['strongroom_call_duration_seconds_count{operation="Encrypt"}'] == 4
+    assert figures['strongroom_calls_total{service="kms",operation="Encrypt",code="Success"}'] == 3
+    assert figures['strongroom_calls_total{service="kms",operation="Encrypt",code="DisabledException"}'] == 1
+    assert figures['strongroom_calls_total{service="kms",operation="CreateKey",code="Success"}'] == 1
+    assert figures['strongroom_call_duration_seconds_count{service="kms",operation="Encrypt"}'] == 4
     # Opening the material is cryptography, too; it happens once.
-    assert figures['strongroom_crypto_duration_seconds_count{operation="Encrypt"}'] in (3, 4)
-    assert 0 < figures['strongroom_crypto_duration_seconds_sum{operation="Encrypt"}'] < 1
+    assert figures['strongroom_crypto_duration_seconds_count{service="kms",operation="Encrypt"}'] in (3, 4)
+    assert 0 < figures['strongroom_crypto_duration_seconds_sum{service="kms",operation="Encrypt"}'] < 1
     assert figures['strongroom_store_duration_seconds_count{verb="commit"}'] >= 2
     assert figures['strongroom_cache_requests_total{cache="keys",result="hit"}'] >= 3
 
@@ -77,7 +77,7 @@ def test_slow_work_is_seen(server):
     kms.ok("Sign", KeyId=key, Message="bWVzc2FnZQ==", SigningAlgorithm="RSASSA_PSS_SHA_256")
     kms.close()
     figures = scrape(server)
-    assert figures['strongroom_crypto_duration_seconds_count{operation="Sign"}'] in (1, 2)
+    assert figures['strongroom_crypto_duration_seconds_count{service="kms",operation="Sign"}'] in (1, 2)
     assert figures['strongroom_slow_jobs{lane="slow"}'] >= 0
     assert figures['strongroom_slow_throttles_total{lane="slow"}'] == 0
 

@@ -479,6 +479,7 @@ impl<'a> Cx<'a> {
 
     /// Does cryptography at once, and notes how long it took.
     pub(crate) fn timed<T>(&self, job: impl FnOnce() -> T) -> T {
+        let _span = tracing::debug_span!(target: "strongroom::call", "crypto").entered();
         let begun = Instant::now();
         let done = job();
         self.node.metrics.note_crypto(self.op, begun.elapsed());

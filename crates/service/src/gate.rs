@@ -9,7 +9,7 @@
 use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use http::HeaderMap;
 use strongroom_authz::caller::Caller;
@@ -20,6 +20,7 @@ use strongroom_wire::kms::{ErrorCode, Fault, facts};
 use strongroom_wire::query;
 use strongroom_wire::sigv4::{self, AuthError, Policy, RequestHead, Unverified};
 use strongroom_wire::target::{self, CONTENT_TYPE_JSON, Unresolved};
+use tracing::Instrument;
 use zeroize::Zeroizing;
 
 use crate::audit::{Called, Entry, KMS, Origin};
@@ -130,8 +131,11 @@ impl Node {
         };
         let begun = Instant::now();
         let op = target::resolve(request.method, request.path, request.headers);
+        name_span(op.map_or("None", OpName::as_str));
         let outcome = self.try_answer(op, request_id, &request).await;
-        self.metrics.note_call(op.ok(), outcome.as_ref().err().map(|fault| fault.code), begun.elapsed());
+        let (took, code) = (begun.elapsed(), outcome.as_ref().err().map(|fault| fault.code));
+        self.metrics.note_call(op.ok(), code, took);
+        tell(op.map_or("None", OpName::as_str), &request_id, code.map(ErrorCode::as_str), took);
         match outcome {
             Ok(body) => Reply { status: 200, request_id, content_type: CONTENT_TYPE_JSON, body },
             Err(fault) => reply(request_id, &fault),
@@ -209,13 +213,14 @@ impl Node {
         let (caller, standing) = (Arc::clone(caller), Arc::clone(&call.standing));
         let circumstances = circumstances.keep();
         let under_way = Arc::clone(&self.changes).read_owned().await;
-        let task = tokio::spawn(async move {
+        let work = async move {
             let circumstances = circumstances.get();
             let call = Call { op, request_id, caller, standing, account, region, now, circumstances, body: &body };
             let outcome = ops::dispatch(&node, &call).await;
             drop(under_way);
             outcome
-        });
+        };
+        let task = tokio::spawn(work.in_current_span());
         task.await.unwrap_or(Err(OpError::Panicked))
     }
 
@@ -272,6 +277,26 @@ impl Node {
         let account = caller.account().ok_or(AuthError::InvalidSessionToken)?;
         Ok(Signer { caller: Arc::new(caller), standing: Arc::new(standing), account, region })
     }
+}
+
+/// The span of a call is called like its operation; that has to be said before it has children.
+pub(crate) fn name_span(operation: &str) {
+    let span = tracing::Span::current();
+    if !span.is_disabled() {
+        span.record("otel.name", operation).record("operation", operation);
+    }
+}
+
+/// The call in the log and on its span, for whoever listens.
+pub(crate) fn tell(operation: &str, request_id: &RequestId, code: Option<&str>, took: Duration) {
+    let span = tracing::Span::current();
+    if !span.is_disabled() {
+        span.record("request.id", request_id.as_str());
+        if let Some(code) = code {
+            span.record("error.code", code);
+        }
+    }
+    tracing::debug!(operation, request.id = %request_id, error.code = code, took_us = took.as_micros(), "call");
 }
 
 /// Who signed a request, and for which Region.

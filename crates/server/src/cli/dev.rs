@@ -69,6 +69,7 @@ impl Dev {
             role: Role::Dev(tools),
             listen: self.listen,
             admin,
+            otlp_endpoint: None,
             settings: Settings { limits: Limits::default(), tls: None, dev: true },
             identity: identity(),
             ready: |address| {

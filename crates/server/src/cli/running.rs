@@ -17,6 +17,7 @@ use tracing::{error, info, warn};
 use super::{Failure, say};
 use crate::admin::{self, Admin};
 use crate::net::{self, Settings, Stop, TlsIdentity};
+use crate::observe::trace;
 use crate::process;
 
 /// Connections that wait to be accepted.
@@ -30,6 +31,8 @@ pub(super) struct Plan<L> {
     pub(super) role: Role,
     pub(super) listen: SocketAddr,
     pub(super) admin: Option<AdminPlan>,
+    /// The collector of traces.
+    pub(super) otlp_endpoint: Option<String>,
     pub(super) settings: Settings,
     pub(super) identity: IdentityConfig,
     /// The line that says that the server is ready.
@@ -76,6 +79,10 @@ async fn run_until_stopped<L: FnOnce() -> Result<Foundation, Failure>>(plan: Pla
     let address = listener.local_addr().map_err(Failure::work)?;
     let admin_listener = plan.admin.as_ref().map(bind_admin).transpose()?.flatten();
     let signals = Signals::listen()?;
+    if let Some(endpoint) = &plan.otlp_endpoint {
+        let exporting = trace::export_to(endpoint);
+        exporting.map_err(|error| Failure::usage(format!("telemetry.otlp_endpoint: {error}")))?;
+    }
     let foundation = (plan.lay)()?;
     let limits = plan.settings.limits.clone();
     let mode = plan.role.mode();
@@ -124,6 +131,7 @@ async fn run_until_stopped<L: FnOnce() -> Result<Foundation, Failure>>(plan: Pla
         // It gives its own connections a moment, and no more.
         let _ = administering.await;
     }
+    trace::finish().await;
     obeying.abort();
     Ok(())
 }

@@ -29,6 +29,9 @@ const SAMPLE: &str = r#"The configuration file (TOML; relative paths are relativ
   [admin]                                # optional: health, metrics, `strongroom status`; see docs/operations.md
   listen = "127.0.0.1:8444"
 
+  [telemetry]                            # optional: every call as a trace, by OTLP over gRPC
+  otlp_endpoint = "http://127.0.0.1:4317"
+
   [[account]]
   id = "111122223333"
 
@@ -81,6 +84,7 @@ impl Serve {
             role: Role::Serve,
             listen: config.listen,
             admin: config.admin.map(|admin| AdminPlan { listen: admin.listen, must: true, data: Some(data.clone()) }),
+            otlp_endpoint: config.otlp_endpoint,
             settings: Settings { limits: config.limits, tls: Some(Arc::new(tls)), dev: false },
             identity: config.identity,
             ready: |address| format!("strongroom serve: listening on https://{address}"),

@@ -25,6 +25,8 @@ struct Text {
     #[serde(default)]
     admin: Option<AdminText>,
     #[serde(default)]
+    telemetry: Option<TelemetryText>,
+    #[serde(default)]
     limits: Option<Spanned<Limits>>,
     #[serde(default, rename = "account")]
     accounts: Vec<AccountText>,
@@ -43,6 +45,12 @@ struct SealText {
     key_file: PathBuf,
     passphrase_env: Option<String>,
     passphrase_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TelemetryText {
+    otlp_endpoint: Option<Spanned<String>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -91,6 +99,8 @@ impl Reader<'_> {
         let mut warnings = Vec::new();
         let listen = self.socket_address(&text.listen, "listen", "8443")?;
         let admin = text.admin.map(|admin| self.admin(&admin)).transpose()?;
+        let endpoint = text.telemetry.and_then(|telemetry| telemetry.otlp_endpoint);
+        let otlp_endpoint = endpoint.map(|endpoint| self.collector(endpoint)).transpose()?;
         let limits = self.limits(text.limits)?;
         let seal = self.seal(text.seal)?;
         let tls = TlsConfig {
@@ -107,7 +117,7 @@ impl Reader<'_> {
             warnings.extend(warn_if_readable_by_others(self.path));
         }
         let identity = self.identity(text.accounts, &mut warnings)?;
-        Ok(Config { listen, data: self.beside(text.data), tls, seal, admin, limits, identity, warnings })
+        Ok(Config { listen, data: self.beside(text.data), tls, seal, admin, otlp_endpoint, limits, identity, warnings })
     }
 
     fn socket_address(&self, listen: &Spanned<String>, field: &str, port: &str) -> Result<SocketAddr, ConfigError> {
@@ -115,6 +125,19 @@ impl Reader<'_> {
             let problem = format!("an address and a port, such as \"127.0.0.1:{port}\" or \"[::1]:{port}\"");
             self.wrong(listen.span(), field, &problem)
         })
+    }
+
+    fn collector(&self, endpoint: Spanned<String>) -> Result<String, ConfigError> {
+        let parts = endpoint.get_ref().parse::<http::Uri>().ok();
+        let is_http = parts.is_some_and(|uri| uri.scheme_str() == Some("http") && uri.authority().is_some());
+        match is_http {
+            true => Ok(endpoint.into_inner()),
+            false => Err(self.wrong(
+                endpoint.span(),
+                "telemetry.otlp_endpoint",
+                "the URL of a collector that takes OTLP over gRPC, such as \"http://127.0.0.1:4317\"",
+            )),
+        }
     }
 
     fn admin(&self, admin: &AdminText) -> Result<AdminConfig, ConfigError> {

@@ -31,6 +31,8 @@ pub struct Config {
     pub seal: SealConfig,
     /// Where operators look in, if they may.
     pub admin: Option<AdminConfig>,
+    /// The collector of traces: an `http://` URL, when there is one.
+    pub otlp_endpoint: Option<String>,
     /// The limits.
     pub limits: Limits,
     /// Accounts and access keys; their secrets are in memory already.

@@ -4,6 +4,9 @@ use std::future::Future;
 use std::sync::Arc;
 
 use strongroom_service::{Node, Refusal, Reply, Request};
+use tracing::Instrument;
+
+use crate::observe::trace::call_span;
 
 /// Turns requests into replies: the service's node, or the fixed reply of the benchmark's null server.
 pub trait Answer: Send + Sync + 'static {
@@ -16,7 +19,8 @@ pub trait Answer: Send + Sync + 'static {
 
 impl Answer for Node {
     fn answer(self: &Arc<Self>, request: Request<'_>) -> impl Future<Output = Reply> + Send {
-        Self::answer(self, request)
+        let span = call_span(request.headers);
+        Self::answer(self, request).instrument(span)
     }
 
     fn refuse(&self, refusal: Refusal) -> Reply {

@@ -8,9 +8,10 @@ use serde::{Deserialize, Serialize};
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::reload;
 use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Layer, reload};
 
+use super::trace;
 use crate::cli::terminal::may_colour;
 
 /// How log lines look.
@@ -71,8 +72,12 @@ impl LogLevel {
 /// The one log of this process, as `tracing` has it: its level, and the handle that changes it.
 struct Log {
     level: Mutex<LogLevel>,
-    change: Box<dyn Fn(Targets) -> Result<(), reload::Error> + Send + Sync>,
+    change: Change,
+    trace: Change,
 }
+
+/// Puts other targets in force.
+type Change = Box<dyn Fn(Targets) -> Result<(), reload::Error> + Send + Sync>;
 
 static LOG: OnceLock<Log> = OnceLock::new();
 
@@ -94,18 +99,29 @@ pub(crate) fn set_level(level: LogLevel) -> Result<(), reload::Error> {
     Ok(())
 }
 
-/// Starts logging.
+/// Starts logging. No span is traced before [`trace_calls`].
 pub(crate) fn start(level: LogLevel, format: LogFormat) {
-    let (targets, handle) = reload::Layer::new(level.targets());
+    let (lines_wanted, change_lines) = reload::Layer::new(level.targets());
+    let (spans_wanted, change_spans) = reload::Layer::new(trace::targets(false));
     let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr);
-    let registry = tracing_subscriber::registry().with(targets);
-    let started = match format {
-        LogFormat::Text => registry.with(lines.with_ansi(may_colour(&io::stderr()))).try_init(),
-        LogFormat::Json => registry.with(lines.json()).try_init(),
+    let lines = match format {
+        LogFormat::Text => lines.with_ansi(may_colour(&io::stderr())).boxed(),
+        LogFormat::Json => lines.json().boxed(),
     };
+    let registry = tracing_subscriber::registry()
+        .with(lines.with_filter(lines_wanted))
+        .with(trace::layer().with_filter(spans_wanted));
     // A second start in one process (tests) keeps the first.
-    if started.is_ok() {
-        let change = Box::new(move |targets| handle.reload(targets));
-        let _ = LOG.set(Log { level: Mutex::new(level), change });
+    if registry.try_init().is_ok() {
+        let change = Box::new(move |targets| change_lines.reload(targets));
+        let trace = Box::new(move |targets| change_spans.reload(targets));
+        let _ = LOG.set(Log { level: Mutex::new(level), change, trace });
+    }
+}
+
+/// Has calls traced from now on.
+pub(super) fn trace_calls() {
+    if let Some(Err(error)) = LOG.get().map(|log| (log.trace)(trace::targets(true))) {
+        tracing::warn!(%error, "calls cannot be traced");
     }
 }

@@ -164,7 +164,9 @@ async fn figures_in_both_formats() {
     assert_eq!(text.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
     assert!(text.body.contains("# TYPE strongroom_calls_total counter\n"), "{}", text.body);
     assert!(
-        text.body.contains("strongroom_calls_total{operation=\"None\",code=\"UnknownOperationException\"} 1\n"),
+        text.body.contains(
+            "strongroom_calls_total{service=\"kms\",operation=\"None\",code=\"UnknownOperationException\"} 1\n"
+        ),
         "{}",
         text.body
     );

@@ -8,11 +8,14 @@
 mod histogram;
 mod store;
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use strongroom_core::generated::OpName;
 use strongroom_wire::kms::ErrorCode;
+use strongroom_wire::query::{self, Api};
 
 pub(crate) use histogram::Histogram;
 pub(crate) use store::MeasuredStore;
@@ -103,6 +106,8 @@ pub(crate) fn cache_families(caches: &[CacheFigures]) -> [Family; 2] {
 
 /// What a request for no operation of the API is called.
 const NO_OPERATION: &str = "None";
+/// The name of the service in labels, as in signatures.
+const KMS: &str = "kms";
 /// The code of a call that succeeded.
 const SUCCESS: &str = "Success";
 
@@ -116,7 +121,12 @@ pub(crate) struct Metrics {
     durations: Box<[Histogram; OPERATIONS]>,
     crypto: Box<[Histogram; OPERATIONS]>,
     refusals: [AtomicU64; Refusal::ALL.len()],
+    /// Calls of IAM and STS, which nobody makes by the thousand a second.
+    query: Mutex<BTreeMap<QueryCall, Histogram>>,
 }
+
+/// Service, operation and code.
+type QueryCall = (&'static str, &'static str, &'static str);
 
 impl Default for Metrics {
     fn default() -> Self {
@@ -125,6 +135,7 @@ impl Default for Metrics {
             durations: Box::new([const { Histogram::new() }; OPERATIONS]),
             crypto: Box::new([const { Histogram::new() }; OPERATIONS]),
             refusals: [const { AtomicU64::new(0) }; Refusal::ALL.len()],
+            query: Mutex::default(),
         }
     }
 }
@@ -136,6 +147,19 @@ impl Metrics {
         let code = error.map_or(CODES - 1, |code| code as usize);
         self.calls[op][code].fetch_add(1, Ordering::Relaxed);
         self.durations[op].observe(took);
+    }
+
+    /// A call of IAM or STS was answered.
+    pub(crate) fn note_query(
+        &self,
+        api: Api,
+        op: Option<query::OpName>,
+        code: Option<query::ErrorCode>,
+        took: Duration,
+    ) {
+        let operation = op.map_or(NO_OPERATION, query::OpName::as_str);
+        let series = (api.service(), operation, code.map_or(SUCCESS, query::ErrorCode::as_str));
+        self.query.lock().unwrap_or_else(PoisonError::into_inner).entry(series).or_default().observe(took);
     }
 
     /// An operation's cryptography took so long, on whatever thread.
@@ -155,22 +179,24 @@ impl Metrics {
             for (code, count) in by_code.iter().enumerate() {
                 let count = count.load(Ordering::Relaxed);
                 if count > 0 {
-                    let labels = vec![("operation", operation(op)), ("code", code_name(code))];
+                    let labels = vec![("service", KMS), ("operation", operation(op)), ("code", code_name(code))];
                     calls.push(Sample { labels, value: Value::Counter(count) });
                 }
             }
         }
+        let mut durations = by_operation(&self.durations);
+        for (&(service, operation, code), took) in &*self.query.lock().unwrap_or_else(PoisonError::into_inner) {
+            let labels = vec![("service", service), ("operation", operation), ("code", code)];
+            calls.push(Sample { labels, value: Value::Counter(took.count()) });
+        }
+        durations.extend(self.query_durations());
         let refusals = Refusal::ALL.iter().map(|refusal| Sample {
             labels: vec![("reason", refusal.name())],
             value: Value::Counter(self.refusals[*refusal as usize].load(Ordering::Relaxed)),
         });
         vec![
-            Family::new("strongroom_calls", "Answered calls by operation and error code", calls),
-            Family::new(
-                "strongroom_call_duration_seconds",
-                "Time from a whole request to its reply",
-                by_operation(&self.durations),
-            ),
+            Family::new("strongroom_calls", "Answered calls by service, operation and error code", calls),
+            Family::new("strongroom_call_duration_seconds", "Time from a whole request to its reply", durations),
             Family::new(
                 "strongroom_crypto_duration_seconds",
                 "Time that an operation's cryptography took",
@@ -185,10 +211,28 @@ impl Metrics {
     }
 }
 
+impl Metrics {
+    /// One distribution for each operation of IAM and STS, whatever its outcomes.
+    fn query_durations(&self) -> Vec<Sample> {
+        let mut merged: BTreeMap<(&'static str, &'static str), Histogram> = BTreeMap::new();
+        for (&(service, operation, _), took) in &*self.query.lock().unwrap_or_else(PoisonError::into_inner) {
+            merged.entry((service, operation)).or_default().add(took);
+        }
+        let sample = |((service, operation), took): (_, Histogram)| Sample {
+            labels: vec![("service", service), ("operation", operation)],
+            value: took.value(),
+        };
+        merged.into_iter().map(sample).collect()
+    }
+}
+
 fn by_operation(histograms: &[Histogram; OPERATIONS]) -> Vec<Sample> {
     let used = histograms.iter().enumerate().filter(|(_, histogram)| !histogram.is_empty());
-    used.map(|(op, histogram)| Sample { labels: vec![("operation", operation(op))], value: histogram.value() })
-        .collect()
+    used.map(|(op, histogram)| Sample {
+        labels: vec![("service", KMS), ("operation", operation(op))],
+        value: histogram.value(),
+    })
+    .collect()
 }
 
 fn operation(index: usize) -> &'static str {
@@ -234,10 +278,19 @@ mod tests {
                 Value::Gauge(_) => unreachable!("none here"),
             }
         };
-        assert_eq!(find("strongroom_calls", &[("operation", "Encrypt"), ("code", "Success")]), 1);
-        assert_eq!(find("strongroom_calls", &[("operation", "Encrypt"), ("code", "DisabledException")]), 1);
-        assert_eq!(find("strongroom_calls", &[("operation", "None"), ("code", "UnknownOperationException")]), 1);
-        assert_eq!(find("strongroom_call_duration_seconds", &[("operation", "Encrypt")]), 2);
+        assert_eq!(find("strongroom_calls", &[("service", "kms"), ("operation", "Encrypt"), ("code", "Success")]), 1);
+        assert_eq!(
+            find("strongroom_calls", &[("service", "kms"), ("operation", "Encrypt"), ("code", "DisabledException")]),
+            1
+        );
+        assert_eq!(
+            find(
+                "strongroom_calls",
+                &[("service", "kms"), ("operation", "None"), ("code", "UnknownOperationException")]
+            ),
+            1
+        );
+        assert_eq!(find("strongroom_call_duration_seconds", &[("service", "kms"), ("operation", "Encrypt")]), 2);
         assert_eq!(find("strongroom_refusals", &[("reason", "timeout")]), 1);
         assert_eq!(find("strongroom_refusals", &[("reason", "overloaded")]), 0);
     }

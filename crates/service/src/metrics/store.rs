@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use strongroom_store::{Batch, Error, Record, Store, StoreFuture, Table};
+use tracing::Instrument;
 
 use super::{Family, Histogram, Sample, Value};
 
@@ -33,7 +34,8 @@ impl Default for Histogram {
 impl Times {
     async fn of<T>(&self, verb: Verb, work: StoreFuture<'_, T>) -> Result<T, Error> {
         let begun = Instant::now();
-        let outcome = work.await;
+        let span = tracing::debug_span!(target: "strongroom::call", "store", verb = VERBS[verb as usize].1);
+        let outcome = work.instrument(span).await;
         self.durations[verb as usize].observe(begun.elapsed());
         if matches!(outcome, Err(Error::Io(_) | Error::Closed | Error::Full)) {
             self.failures[verb as usize].fetch_add(1, Ordering::Relaxed);

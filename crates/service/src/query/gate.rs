@@ -1,19 +1,21 @@
 //! The gate of IAM and STS: from the parts of an HTTP request to an authenticated call, and from any outcome to a reply.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use strongroom_authz::caller::{Caller, Principal};
 use strongroom_core::ids::{Partition, Region, RequestId};
 use strongroom_wire::query::form::Form;
-use strongroom_wire::query::{self, Api, CONTENT_TYPE_XML, Fault, OpName};
+use strongroom_wire::query::{self, Api, CONTENT_TYPE_XML, ErrorCode, Fault, OpName};
 use strongroom_wire::sigv4::{self, AuthError, Policy};
+use tracing::Instrument;
 use zeroize::Zeroizing;
 
 use super::error::Error;
 use super::frame::{Call, source};
 use crate::audit::{Called, Entry, Origin};
 use crate::error::OpError;
-use crate::gate::{Reply, Request, Signer, circumstances};
+use crate::gate::{Reply, Request, Signer, circumstances, name_span, tell};
 use crate::node::Node;
 use crate::{iam, sts};
 
@@ -34,13 +36,20 @@ struct Failure {
 impl Node {
     /// Answers a request whose parameters are these.
     pub(crate) async fn answer_query(self: &Arc<Self>, request: &Request<'_>, parameters: &[u8]) -> Reply {
+        let begun = Instant::now();
+        let mut op = None;
         let (request_id, outcome) = match self.new_request_id() {
-            Ok(request_id) => (request_id, self.try_answer_query(request_id, request, parameters).await),
+            Ok(request_id) => (request_id, self.try_answer_query(request_id, request, parameters, &mut op).await),
             Err(error) => {
                 let fault = Error::Work(error).fault(Api::Sts);
                 (RequestId::from_random([0; 16]), Err(Failure { api: Api::Sts, fault }))
             }
         };
+        let (took, failure) = (begun.elapsed(), outcome.as_ref().err());
+        let api = failure.map(|failure| failure.api).or(op.map(OpName::api)).unwrap_or(Api::Sts);
+        let code = failure.map(|failure| failure.fault.code);
+        self.metrics.note_query(api, op, code, took);
+        tell(op.map_or("None", OpName::as_str), &request_id, code.map(ErrorCode::as_str), took);
         let (status, body) = match outcome {
             Ok(body) => (200, body),
             Err(Failure { api, fault }) => (fault.status(), fault.encode(api, request_id).into()),
@@ -53,6 +62,7 @@ impl Node {
         request_id: RequestId,
         request: &Request<'_>,
         parameters: &[u8],
+        seen: &mut Option<OpName>,
     ) -> Result<Zeroizing<Vec<u8>>, Failure> {
         let now = self.clock.now();
         let form = Form::parse(parameters);
@@ -71,6 +81,8 @@ impl Node {
                 return Err(self.turn_query_away(&origin, failure).await);
             }
         };
+        *seen = Some(op);
+        name_span(op.as_str());
         let api = op.api();
         let policy = Policy { services: &[api.service()], skew_minutes: SKEW_MINUTES };
         let head = request.head();
@@ -120,13 +132,14 @@ impl Node {
         let (caller, standing) = (Arc::clone(caller), Arc::clone(&call.standing));
         let circumstances = circumstances.keep();
         let under_way = Arc::clone(&self.changes).read_owned().await;
-        let task = tokio::spawn(async move {
+        let work = async move {
             let (circumstances, parameters) = (circumstances.get(), &parameters[..]);
             let call = Call { op, request_id, caller, standing, region, now, circumstances, parameters };
             let outcome = dispatch(&node, &call).await;
             drop(under_way);
             outcome
-        });
+        };
+        let task = tokio::spawn(work.in_current_span());
         task.await.unwrap_or(Err(Error::Work(OpError::Panicked)))
     }
 }

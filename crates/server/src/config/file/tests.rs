@@ -28,6 +28,8 @@ secret_file = "root-secret"
 id = "444455556666"
 [admin]
 listen = "127.0.0.1:8444"
+[telemetry]
+otlp_endpoint = "http://127.0.0.1:4317"
 "#;
 
 fn read_text(text: &str) -> Result<Config, ConfigError> {
@@ -49,6 +51,7 @@ fn a_whole_file_is_read() {
     let config = read_text(WHOLE).expect("is taken");
     assert_eq!(config.listen.to_string(), "127.0.0.1:8443");
     assert_eq!(config.admin.map(|admin| admin.listen.to_string()).as_deref(), Some("127.0.0.1:8444"));
+    assert_eq!(config.otlp_endpoint.as_deref(), Some("http://127.0.0.1:4317"));
     assert_eq!(config.data, Path::new("data"));
     assert_eq!(config.tls.certificate, Path::new("cert.pem"));
     assert_eq!(config.tls.private_key, Path::new("/etc/strongroom/key.pem"));
@@ -68,6 +71,8 @@ fn what_is_wrong_is_named_by_line_and_field() {
     check("data = \"data\"", "data = 5", ", line 3, data: expected");
     check("data = \"data\"\n", "", ": missing field `data`");
     check("body_bytes", "body_byte", ", line 11, body_byte: unknown field `body_byte`");
+    check("http://127.0.0.1:4317", "https://collector", "telemetry.otlp_endpoint: the URL of a collector");
+    check("http://127.0.0.1:4317", "collector:4317", "telemetry.otlp_endpoint: the URL of a collector");
     check("127.0.0.1:8444", "8444", "admin.listen: an address and a port");
     check("65536", "1", ", line 10, limits.body_bytes: must be at least 8192");
     check("65536", "\"1\"", ", line 11, body_bytes: expected usize");
