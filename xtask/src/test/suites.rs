@@ -19,7 +19,7 @@ pub(super) enum Suite {
 }
 
 /// The fuzz targets of `fuzz/Cargo.toml`.
-const FUZZ_TARGETS: [&str; 5] = ["json", "sigv4", "arn", "blob", "query"];
+const FUZZ_TARGETS: [&str; 7] = ["json", "sigv4", "arn", "blob", "query", "policy", "decision"];
 
 /// How long each fuzz target runs, in seconds.
 const FUZZ_SECONDS: u32 = 30;
