@@ -226,6 +226,35 @@ impl FixedContext {
         Ok(())
     }
 
+    /// Takes over the values of `name` from another context, unless they are here already.
+    pub fn capture(&mut self, name: &KeyName, from: &dyn RequestContext) {
+        if self.values.iter().any(|(own, _)| own.means_the_same(name)) {
+            return;
+        }
+        from.values(name.key(), name.rest(), &mut |value| self.values.push((name.clone(), value.into())));
+    }
+
+    /// About how much memory it takes.
+    pub fn weight_bytes(&self) -> usize {
+        let of_value = |(name, value): &(KeyName, Kept)| {
+            let text = match value {
+                Kept::Text(text) => text.len(),
+                Kept::Bytes(bytes) => bytes.len(),
+                Kept::Number(_) | Kept::Bool(_) | Kept::Date(_) | Kept::Ip(_) => 0,
+            };
+            size_of::<(KeyName, Kept)>() + name.rest().len() + text
+        };
+        let pairs = self.encryption_context.iter().flatten();
+        self.values.iter().map(of_value).sum::<usize>() + pairs.map(|(k, v)| 48 + k.len() + v.len()).sum::<usize>()
+    }
+
+    /// Whether it has a value for this key; families are asked for the whole name.
+    pub fn has(&self, key: ConditionKey, rest: &str) -> bool {
+        let mut has = false;
+        self.values(key, rest, &mut |_| has = true);
+        has
+    }
+
     /// Sets the encryption context, and the condition keys that follow from it.
     pub fn set_encryption_context(&mut self, pairs: impl IntoIterator<Item = (String, String)>) {
         self.encryption_context = Some(pairs.into_iter().collect());

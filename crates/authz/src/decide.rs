@@ -10,7 +10,6 @@
 //!   policies decide. From another account both sides must allow.
 //! - Boundaries and session policies never allow, they cut.
 
-use std::cell::Cell;
 use std::sync::Arc;
 
 use strongroom_core::ids::{AccountId, GrantId};
@@ -19,6 +18,7 @@ use crate::action::Action;
 use crate::caller::{Caller, Principal};
 use crate::condition::eval::Env;
 pub use crate::condition::eval::FaultKind;
+use crate::condition::keys::KeyName;
 use crate::context::RequestContext;
 use crate::glob::Fuel;
 use crate::grants::{Grant, GrantAsk, GrantOutcome, GrantSet, ProposedGrant, operation_of};
@@ -147,7 +147,7 @@ pub enum Layer {
 
 impl Layer {
     /// As AWS's messages call such policies.
-    const fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Resource => "resource-based policy",
             Self::Identity => "identity-based policy",
@@ -272,6 +272,35 @@ pub fn explain(
     (decision, trace)
 }
 
+/// Judges what could become of a request whose values for the keys of `is_open` are not known yet: conditions that look at
+/// one hold where they allow, and do not hold where they deny. Whoever is refused here is refused whatever the values are.
+pub fn foresee(
+    request: &Request<'_>,
+    policies: &Policies<'_>,
+    owner: AccountId,
+    resource_arn: &str,
+    is_open: &dyn Fn(&KeyName) -> bool,
+) -> (Decision, Trace) {
+    let mut trace = Trace::default();
+    let fuel = Fuel::new();
+    let mut judge = Judge::new(request, policies, resource_arn, &fuel, Some(&mut trace));
+    judge.env.open = Some(is_open);
+    let decision = judge.decide(request, owner, Question::Use);
+    (decision, trace)
+}
+
+/// The values of a condition key as a policy of this layer sees them, as text.
+pub fn values_seen(request: &Request<'_>, layer: Layer, name: &KeyName) -> Vec<String> {
+    let fuel = Fuel::new();
+    let env = Env::new(request, &fuel);
+    env.is_identity_policy.set(layer != Layer::Resource);
+    let mut values = Vec::new();
+    env.each_value(name, &mut |value| {
+        values.push(value.text().map_or_else(|| "(bytes)".to_owned(), |text| text.into_owned()));
+    });
+    values
+}
+
 /// What is judged.
 #[derive(Clone, Copy)]
 pub(crate) enum Question<'a> {
@@ -290,24 +319,7 @@ pub(crate) fn judge(
     trace: Option<&mut Trace>,
 ) -> Decision {
     let fuel = Fuel::new();
-    let judge = Judge {
-        policies,
-        target: Target {
-            caller: request.caller,
-            action: request.action,
-            resource_arn,
-            has_boundary: policies.boundary.is_some(),
-        },
-        env: Env {
-            caller: request.caller,
-            context: request.context,
-            fuel: &fuel,
-            is_identity_policy: Cell::new(false),
-        },
-        findings: Findings::default(),
-        trace,
-    };
-    judge.decide(request, owner, question)
+    Judge::new(request, policies, resource_arn, &fuel, trace).decide(request, owner, question)
 }
 
 /// Whether `policy`, as the key policy, would let the caller change it later: the lockout safety check (behaviours 7.3).
@@ -319,18 +331,7 @@ pub fn keeps_policy_open(request: &Request<'_>, policy: &AttachedPolicy, resourc
     let policies =
         Policies { resource: Some(ResourcePolicies { policies: only, grants: None }), ..Policies::default() };
     let fuel = Fuel::new();
-    let mut judge = Judge {
-        policies: &policies,
-        target: Target { caller: request.caller, action: request.action, resource_arn, has_boundary: false },
-        env: Env {
-            caller: request.caller,
-            context: request.context,
-            fuel: &fuel,
-            is_identity_policy: Cell::new(false),
-        },
-        findings: Findings::default(),
-        trace: None,
-    };
+    let mut judge = Judge::new(request, &policies, resource_arn, &fuel, None);
     let allow = judge.survey(Layer::Resource, only);
     allow.is_some() && judge.findings.deny.is_none()
 }
@@ -365,7 +366,24 @@ struct Judge<'a, 't> {
     trace: Option<&'t mut Trace>,
 }
 
-impl Judge<'_, '_> {
+impl<'a, 't> Judge<'a, 't> {
+    fn new(
+        request: &Request<'a>,
+        policies: &'a Policies<'a>,
+        resource_arn: &'a str,
+        fuel: &'a Fuel,
+        trace: Option<&'t mut Trace>,
+    ) -> Self {
+        let has_boundary = policies.boundary.is_some();
+        Self {
+            policies,
+            target: Target { caller: request.caller, action: request.action, resource_arn, has_boundary },
+            env: Env::new(request, fuel),
+            findings: Findings::default(),
+            trace,
+        }
+    }
+
     fn decide(mut self, request: &Request<'_>, owner: AccountId, question: Question<'_>) -> Decision {
         let entry = match question {
             Question::Use => self.find_entry(request),

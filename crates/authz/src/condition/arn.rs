@@ -1,5 +1,6 @@
 //! Patterns of ARNs, matched part by part: a wildcard in one part never reaches into the next.
 
+use crate::condition::keys::KeyName;
 use crate::condition::template::{Template, Variables, Version, Wildcards};
 use crate::glob::{self, Case, Fuel, OutOfFuel, Token};
 use crate::policy::error::Malformed;
@@ -30,6 +31,16 @@ impl ArnPattern {
             Template::Fixed(tokens) => split(&tokens).map_or(Self::Never, |parts| Self::Fixed(Box::new(parts))),
             open @ Template::Open(_) => Self::Open(open),
         })
+    }
+
+    /// The variables in it.
+    pub(crate) fn variables(&self) -> impl Iterator<Item = &KeyName> {
+        match self {
+            Self::Open(template) => Some(template.variables()),
+            Self::Any | Self::Fixed(_) | Self::Never => None,
+        }
+        .into_iter()
+        .flatten()
     }
 
     pub(crate) fn matches(&self, arn: &str, variables: &dyn Variables, fuel: &Fuel) -> Result<bool, OutOfFuel> {
@@ -108,6 +119,16 @@ impl ResourcePattern {
         Ok(Self::Arn { head: Box::new(head), rest })
     }
 
+    /// The variables in it.
+    pub(crate) fn variables(&self) -> impl Iterator<Item = &KeyName> {
+        match self {
+            Self::Arn { rest, .. } => Some(rest.variables()),
+            Self::Any => None,
+        }
+        .into_iter()
+        .flatten()
+    }
+
     pub(crate) fn matches(&self, arn: &str, variables: &dyn Variables, fuel: &Fuel) -> Result<bool, OutOfFuel> {
         let (head, rest) = match self {
             Self::Any => return Ok(true),
@@ -127,7 +148,6 @@ impl ResourcePattern {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::condition::keys::KeyName;
 
     struct Known;
 

@@ -16,6 +16,7 @@ use crate::condition::operators::{Operator, Quantifier, Test};
 use crate::condition::template::{Template, Variables, Version, Wildcards};
 use crate::condition::values::{Decimal, Network, parse_base64, parse_bool, parse_date};
 use crate::context::{RequestContext, Value, values_in_any_case};
+use crate::decide::Request;
 use crate::glob::{Fuel, OutOfFuel};
 use crate::policy::error::Malformed;
 use crate::policy::model::ConditionText;
@@ -70,6 +71,11 @@ impl Condition {
     pub(crate) fn compile(text: &ConditionText, version: Version) -> Result<Self, Malformed> {
         let key = KeyName::parse(&text.key).ok_or(Malformed::NoVendor)?;
         Ok(Self { operator: text.operator, key, operands: compile_operands(text, version)? })
+    }
+
+    /// The keys that it looks at: its own, and the variables in its operands.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &KeyName> {
+        std::iter::once(&self.key).chain(self.operands.variables())
     }
 
     /// Whether the condition holds.
@@ -133,6 +139,19 @@ fn compile_bool(value: &str, version: Version) -> Option<BoolOperand> {
 }
 
 impl Operands {
+    fn variables(&self) -> Box<dyn Iterator<Item = &KeyName> + '_> {
+        match self {
+            Self::Texts(templates) | Self::FoldedTexts(templates) => {
+                Box::new(templates.iter().flat_map(Template::variables))
+            }
+            Self::Arns(patterns) => Box::new(patterns.iter().flat_map(ArnPattern::variables)),
+            Self::Bools(operands) => Box::new(operands.iter().flat_map(BoolOperand::variables)),
+            Self::Numbers(_) | Self::Dates(_) | Self::Bytes(_) | Self::Networks(_) | Self::Absence(_) => {
+                Box::new(std::iter::empty())
+            }
+        }
+    }
+
     /// Whether one of the operands fits `value`, before inversion.
     fn contain(&self, test: Test, value: &Value<'_>, env: &Env<'_>) -> Result<bool, FaultKind> {
         let wrong_type = FaultKind::WrongType;
@@ -208,6 +227,15 @@ fn fold(text: &str) -> String {
 }
 
 impl BoolOperand {
+    fn variables(&self) -> impl Iterator<Item = &KeyName> {
+        match self {
+            Self::Fixed(_) => None,
+            Self::Open(template) => Some(template.variables()),
+        }
+        .into_iter()
+        .flatten()
+    }
+
     fn value(&self, env: &Env<'_>) -> Option<bool> {
         match self {
             Self::Fixed(truth) => Some(*truth),
@@ -303,9 +331,21 @@ pub(crate) struct Env<'a> {
     pub(crate) fuel: &'a Fuel,
     /// Whether the policy at hand belongs to an identity, where some keys alone have values.
     pub(crate) is_identity_policy: Cell<bool>,
+    /// Keys whose values are not known yet, when it is asked who could do something at all.
+    pub(crate) open: Option<&'a dyn Fn(&KeyName) -> bool>,
 }
 
-impl Env<'_> {
+impl<'a> Env<'a> {
+    pub(crate) fn new(request: &Request<'a>, fuel: &'a Fuel) -> Self {
+        let &Request { caller, context, .. } = request;
+        Self { caller, context, fuel, is_identity_policy: Cell::new(false), open: None }
+    }
+
+    /// Whether nobody can say yet if the condition holds.
+    pub(crate) fn leaves_open(&self, condition: &Condition) -> bool {
+        self.open.is_some_and(|is_open| condition.keys().any(is_open))
+    }
+
     /// Calls `each` with the values of `name`.
     pub(crate) fn each_value(&self, name: &KeyName, each: &mut dyn FnMut(Value<'_>)) {
         let facts = name.key().facts();

@@ -287,6 +287,11 @@ impl KeyName {
         Some(Self { key, rest: rest.into() })
     }
 
+    /// Whether both name one key.
+    pub fn means_the_same(&self, other: &Self) -> bool {
+        self.key == other.key && self.rest.eq_ignore_ascii_case(&other.rest)
+    }
+
     /// The key or its family.
     pub fn key(&self) -> ConditionKey {
         self.key

@@ -85,6 +85,18 @@ impl Template {
         }
     }
 
+    /// The variables in it.
+    pub(crate) fn variables(&self) -> impl Iterator<Item = &KeyName> {
+        let parts = match self {
+            Self::Fixed(_) => &[][..],
+            Self::Open(open) => &open.0,
+        };
+        parts.iter().filter_map(|part| match part {
+            Part::Variable { name, .. } => Some(name),
+            Part::Token(_) => None,
+        })
+    }
+
     /// The text with its variables replaced; `None` when one has no value, or when there are wildcards.
     pub(crate) fn text(&self, variables: &dyn Variables) -> Option<String> {
         match &*self.resolve(variables)? {

@@ -7,6 +7,7 @@ use crate::action::Action;
 use crate::caller::Caller;
 use crate::condition::arn::ResourcePattern;
 use crate::condition::eval::{Condition, Env, FaultKind};
+use crate::condition::keys::KeyName;
 use crate::condition::template::Version;
 use crate::glob::{self, Case, Fuel, OutOfFuel, Token};
 use crate::policy::error::Malformed;
@@ -90,6 +91,17 @@ impl StatementMatcher {
         self.effect
     }
 
+    /// The condition keys that its conditions and resources look at.
+    pub(crate) fn condition_keys(&self) -> impl Iterator<Item = &KeyName> {
+        let of_resources = self.resources.patterns().iter().flat_map(ResourcePattern::variables);
+        self.conditions.iter().flat_map(Condition::keys).chain(of_resources)
+    }
+
+    /// The condition keys that one of its conditions looks at.
+    pub(crate) fn keys_of_condition(&self, at: usize) -> impl Iterator<Item = &KeyName> {
+        self.conditions.get(at).into_iter().flat_map(Condition::keys)
+    }
+
     /// How this statement meets a request.
     pub(crate) fn outcome(&self, target: &Target<'_>, env: &Env<'_>) -> Outcome {
         self.try_outcome(target, env).unwrap_or_else(Outcome::Fault)
@@ -103,12 +115,18 @@ impl StatementMatcher {
         if !self.resources.contains(|pattern| pattern.matches(target.resource_arn, env, env.fuel))? {
             return Ok(Outcome::OtherResource);
         }
+        let mut left_open = None;
         for (at, condition) in self.conditions.iter().enumerate() {
-            if !condition.holds(env)? {
+            if env.leaves_open(condition) {
+                left_open = left_open.or(Some(at));
+            } else if !condition.holds(env)? {
                 return Ok(Outcome::ConditionFails(at));
             }
         }
-        Ok(Outcome::Applies(grade))
+        Ok(match (left_open, self.effect) {
+            (Some(at), Effect::Deny) => Outcome::ConditionFails(at),
+            (Some(_), Effect::Allow) | (None, _) => Outcome::Applies(grade),
+        })
     }
 
     /// How directly the statement means the caller.
@@ -139,6 +157,13 @@ impl<T> Clause<T> {
             Some(Element::Is(listed)) => Self::Is(listed.iter().map(parse).collect::<Result<_, _>>()?),
             Some(Element::IsNot(listed)) => Self::IsNot(listed.iter().map(parse).collect::<Result<_, _>>()?),
         })
+    }
+
+    fn patterns(&self) -> &[T] {
+        match self {
+            Self::Is(patterns) | Self::IsNot(patterns) => patterns,
+            Self::Anything | Self::Nothing => &[],
+        }
     }
 
     fn contains(&self, mut fits: impl FnMut(&T) -> Result<bool, OutOfFuel>) -> Result<bool, OutOfFuel> {

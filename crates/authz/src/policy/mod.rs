@@ -13,6 +13,7 @@ mod parse;
 pub(crate) mod principal;
 mod text;
 
+use crate::condition::keys::KeyName;
 use error::{Malformed, PolicyError};
 use matcher::StatementMatcher;
 use model::{Document, Element, PolicyKind, PrincipalKind, PrincipalText};
@@ -28,6 +29,9 @@ pub struct Policy {
     kind: PolicyKind,
     document: Document,
     statements: Box<[StatementMatcher]>,
+    /// Each once.
+    condition_keys: Box<[KeyName]>,
+    weight_bytes: usize,
 }
 
 impl Policy {
@@ -49,8 +53,15 @@ impl Policy {
             .statements
             .iter()
             .map(|statement| StatementMatcher::compile(kind, statement, version))
-            .collect::<Result<_, _>>()?;
-        Ok(Self { kind, document, statements })
+            .collect::<Result<Box<[StatementMatcher]>, _>>()?;
+        let mut condition_keys: Vec<KeyName> = Vec::new();
+        for key in statements.iter().flat_map(StatementMatcher::condition_keys) {
+            if !condition_keys.iter().any(|own| own.means_the_same(key)) {
+                condition_keys.push(key.clone());
+            }
+        }
+        let weight_bytes = document.weight_bytes();
+        Ok(Self { kind, document, statements, condition_keys: condition_keys.into(), weight_bytes })
     }
 
     /// What it is attached to.
@@ -89,6 +100,21 @@ impl Policy {
             }
         }
         Self::compile(self.kind, document)
+    }
+
+    /// Every condition key that a decision by this policy can ask for, each once.
+    pub fn condition_keys(&self) -> &[KeyName] {
+        &self.condition_keys
+    }
+
+    /// The condition keys that one condition of one statement looks at, counted from zero: its own, and variables.
+    pub fn keys_of_condition(&self, statement: usize, condition: usize) -> impl Iterator<Item = &KeyName> {
+        self.statements.get(statement).into_iter().flat_map(move |own| own.keys_of_condition(condition))
+    }
+
+    /// About how much memory it takes.
+    pub fn weight_bytes(&self) -> usize {
+        self.weight_bytes
     }
 
     pub(crate) fn statements(&self) -> &[StatementMatcher] {

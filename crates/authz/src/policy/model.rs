@@ -45,6 +45,23 @@ impl Document {
     pub fn language(&self) -> Version {
         self.version.unwrap_or(Version::V2008)
     }
+
+    /// About how much memory this takes, and what is prepared from it: every text is there twice.
+    pub(crate) fn weight_bytes(&self) -> usize {
+        const OF_A_STATEMENT: usize = 400;
+        const OF_A_TEXT: usize = 100;
+        let of_texts =
+            |texts: &mut dyn Iterator<Item = &str>| texts.map(|text| OF_A_TEXT + 2 * text.len()).sum::<usize>();
+        let of_statement = |statement: &Statement| {
+            let principals = statement.principals.iter().flat_map(Element::listed).map(|principal| &*principal.name);
+            let patterns =
+                statement.actions.iter().chain(&statement.resources).flat_map(Element::listed).map(AsRef::as_ref);
+            let conditions =
+                statement.conditions.iter().flat_map(|own| own.values.iter().map(AsRef::as_ref).chain([&*own.key]));
+            OF_A_STATEMENT + of_texts(&mut principals.chain(patterns).chain(conditions))
+        };
+        OF_A_STATEMENT + self.statements.iter().map(of_statement).sum::<usize>()
+    }
 }
 
 /// What a statement does when it fits.
