@@ -401,6 +401,23 @@ impl RequestContext for Values<'_> {
     }
 }
 
+/// Condition keys that have no value in any request to this service, and why. Those of callers have theirs from the caller.
+pub(crate) fn reason_for_absence(key: ConditionKey) -> Option<&'static str> {
+    let name = key.facts().name;
+    let behind = ["aws:CalledVia", "aws:SourceAccount", "aws:SourceArn", "kms:ViaService"];
+    let network = ["aws:SourceVpc", "aws:VpcSourceIp"];
+    let not_offered = ["kms:PrimaryRegion", "kms:RecipientAttestation:", "kms:ReplicaRegion"];
+    let is_one_of = |names: &[&str]| names.iter().any(|own| name.starts_with(own));
+    match () {
+        () if is_one_of(&behind) => Some("no service calls on behalf of another"),
+        () if is_one_of(&network) => Some("there are no VPCs"),
+        () if is_one_of(&not_offered) => Some("a parameter of an operation that is not offered"),
+        () if is_one_of(&["kms:TrailingDaysWithoutKeyUsage"]) => Some("last uses are not looked up while judging"),
+        () if is_one_of(&["sts:", "iam:"]) => Some("another service's"),
+        () => None,
+    }
+}
+
 fn principal(party: Option<&GrantParty>) -> Option<Value<'_>> {
     match party? {
         GrantParty::Principal(arn) => Some(Value::Text(arn)),
@@ -536,23 +553,6 @@ mod tests {
         let mut seen = Vec::new();
         values.values(key, rest, &mut |value| seen.push(format!("{value:?}")));
         seen
-    }
-
-    /// Condition keys that have no value in any request to this service, and why.
-    fn reason_for_absence(key: ConditionKey) -> Option<&'static str> {
-        let name = key.facts().name;
-        let behind = ["aws:CalledVia", "aws:SourceAccount", "aws:SourceArn", "kms:ViaService"];
-        let network = ["aws:SourceVpc", "aws:VpcSourceIp"];
-        let not_offered = ["kms:PrimaryRegion", "kms:RecipientAttestation:", "kms:ReplicaRegion"];
-        let is_one_of = |names: &[&str]| names.iter().any(|own| name.starts_with(own));
-        match () {
-            () if is_one_of(&behind) => Some("no service calls on behalf of another"),
-            () if is_one_of(&network) => Some("there are no VPCs"),
-            () if is_one_of(&not_offered) => Some("a parameter of an operation that is not offered"),
-            () if is_one_of(&["kms:TrailingDaysWithoutKeyUsage"]) => Some("last uses are not looked up while judging"),
-            () if is_one_of(&["sts:", "iam:"]) => Some("another service's"),
-            () => None,
-        }
     }
 
     #[test]

@@ -34,6 +34,7 @@ use crate::audit::{Called, Entry, KMS, Origin};
 use crate::context::{Asked, Circumstances, Subject, Values};
 use crate::dev::Met;
 use crate::error::OpError;
+use crate::explain::{Decisions, Named};
 use crate::identity::Standing;
 use crate::keys::{Forms, KeptGrant, KeyEntry, KeyName, Keyring, POLICY_NAME, check_grant_tokens, no_such_key};
 use crate::node::Node;
@@ -57,7 +58,7 @@ pub(crate) struct Cx<'a> {
     pub(crate) op: OpName,
     pub(crate) caller: &'a Arc<Caller>,
     /// What decides on the caller's side.
-    pub(crate) standing: &'a Standing,
+    pub(crate) standing: &'a Arc<Standing>,
     /// The caller's account.
     pub(crate) account: AccountId,
     /// The Region of the request.
@@ -70,6 +71,8 @@ pub(crate) struct Cx<'a> {
     opened: Mutex<Vec<KeyArn>>,
     /// The fault rules that this call has met; there are some in `dev` alone.
     met_faults: Met,
+    /// What was decided for this call.
+    decisions: Decisions,
 }
 
 /// An authenticated call, not yet decoded.
@@ -96,6 +99,7 @@ pub(crate) async fn serve<O: Operation>(node: &Node, call: &Call<'_>) -> Result<
         O::run(&cx, input).await
     };
     let outcome = AssertUnwindSafe(work).catch_unwind().await.unwrap_or(Err(OpError::Panicked));
+    node.kept_decisions.keep(call.request_id, call.op.as_str(), call.now, &cx.decisions);
     if let Ok(output) = &outcome {
         entry.note_reply(output);
     }
@@ -165,6 +169,7 @@ impl<'a> Cx<'a> {
             circumstances,
             opened: Mutex::default(),
             met_faults: Met::default(),
+            decisions: Decisions::default(),
         }
     }
 
@@ -192,7 +197,8 @@ impl<'a> Cx<'a> {
         asked: &Asked<'_>,
         subject: Subject<'_>,
     ) -> Result<Authorized<WholeAccount>, OpError> {
-        let proof = self.authorize_by_identity(action, asked, subject, WholeAccount(self.account))?;
+        let resource = (Named::Account(self.account), WholeAccount(self.account));
+        let proof = self.authorize_by_identity(action, asked, subject, resource)?;
         self.meet_faults(None).await?;
         Ok(proof)
     }
@@ -247,7 +253,10 @@ impl<'a> Cx<'a> {
         match name.find(self.keyring()).await? {
             Some(entry) => Ok(entry),
             None if name.owner() == self.account => Err(name.not_found()),
-            None => Err(Denied::absent(self.caller, action, &name.arn()).into()),
+            None => {
+                self.decisions.note_absent(self.caller, action, name.owner(), &name.arn());
+                Err(Denied::absent(self.caller, action, &name.arn()).into())
+            }
         }
     }
 
@@ -269,7 +278,8 @@ impl<'a> Cx<'a> {
     pub(crate) async fn authorize_alias(&self, arn: AliasArn) -> Result<Authorized<AliasArn>, OpError> {
         self.entry.note_alias(&arn);
         let subject = Subject::Other(arn.account);
-        let proof = self.authorize_by_identity(self.action(), &Asked::default(), subject, arn)?;
+        let resource = (Named::Alias(arn.clone()), arn);
+        let proof = self.authorize_by_identity(self.action(), &Asked::default(), subject, resource)?;
         self.meet_faults(None).await?;
         Ok(proof)
     }
@@ -294,7 +304,9 @@ impl<'a> Cx<'a> {
     ) -> Result<Authorized<Arc<KeyRecord>>, Denied> {
         let values = self.values(asked, Subject::Key(&entry.record, &entry.aliases));
         let policies = self.policies_with(entry);
-        let outcome = authorize(&self.request(action, &values), &policies, Arc::clone(&entry.record));
+        let request = self.request(action, &values);
+        let outcome = authorize(&request, &policies, Arc::clone(&entry.record));
+        self.note(&request, Some(entry.kept_policies()), Named::Key(entry.record.arn), &outcome);
         self.note_key(&entry.record, outcome.is_ok());
         outcome
     }
@@ -310,6 +322,7 @@ impl<'a> Cx<'a> {
         let policies = self.policies_with(entry);
         let request = self.request(self.action(), &values);
         let outcome = authorize_retirement(&request, &policies, &grant.compiled, Arc::clone(&entry.record));
+        self.note(&request, Some(entry.kept_policies()), Named::Key(entry.record.arn), &outcome);
         self.note_key(&entry.record, outcome.is_ok());
         outcome
     }
@@ -366,10 +379,24 @@ impl<'a> Cx<'a> {
         action: Action,
         asked: &Asked<'_>,
         subject: Subject<'_>,
-        resource: R,
+        (named, resource): (Named, R),
     ) -> Result<Authorized<R>, OpError> {
         let values = self.values(asked, subject);
-        Ok(authorize(&self.request(action, &values), &self.standing.policies(None), resource)?)
+        let request = self.request(action, &values);
+        let outcome = authorize(&request, &self.standing.policies(None), resource);
+        self.note(&request, None, named, &outcome);
+        Ok(outcome?)
+    }
+
+    /// Keeps what was decided, so that an operator can ask why.
+    fn note<R>(
+        &self,
+        request: &Request<'_>,
+        policies: Option<Arc<[AttachedPolicy]>>,
+        resource: Named,
+        outcome: &Result<Authorized<R>, Denied>,
+    ) {
+        self.decisions.note(request, (self.caller, self.standing), policies, resource, outcome);
     }
 
     fn policies_with<'e>(&'e self, entry: &'e KeyEntry) -> Policies<'e> {

@@ -12,6 +12,7 @@ mod context;
 mod data_keys;
 mod dev;
 mod error;
+mod explain;
 mod frame;
 mod gate;
 mod health;
@@ -37,6 +38,10 @@ mod tasks;
 pub use dev::{
     BadFaultRule, ClockError, ClockStatus, Dev, DevTools, FaultRule, FaultStatus, InjectedError, LATENCY_MAX_MS,
     Probability, SnapshotError, SnapshotStatus,
+};
+pub use explain::{
+    By, ConditionView, DecisionView, ExplainError, Explanation, GrantView, Question, StatementView, Supposition,
+    ValueView, Who, WhoCan,
 };
 pub use gate::{Refusal, Reply, Request, TlsDetails};
 pub use identity::{

@@ -14,6 +14,7 @@ use strongroom_vault::{Genesis, RecordName, Vault};
 
 use crate::audit::Journal;
 use crate::dev::{DevState, DevTools};
+use crate::explain::KeptDecisions;
 use crate::identity::{Directory, DirectoryError, Foundation, IdentityConfig, IdentityError, SigningKeys, Strangers};
 use crate::key_pairs::KeyPairs;
 use crate::keys::{Keyring, LastUsage};
@@ -150,6 +151,7 @@ pub struct Node {
     pub(crate) metrics: Arc<Metrics>,
     store: Arc<MeasuredStore>,
     pub(crate) journal: Journal,
+    pub(crate) kept_decisions: KeptDecisions,
     /// Held by every change under way, so that the end of the node can wait for them.
     pub(crate) changes: Arc<tokio::sync::RwLock<()>>,
     pub(crate) last_usage: Arc<LastUsage>,
@@ -223,6 +225,7 @@ impl Node {
             sessions: Sessions::default(),
             slow,
             journal,
+            kept_decisions: KeptDecisions::default(),
             changes: Arc::default(),
             dev,
         })

@@ -23,7 +23,7 @@ pub(crate) struct KeyEntry {
     pub(crate) record: Arc<KeyRecord>,
     /// Of the record in the store.
     pub(crate) version: Version,
-    policy: AttachedPolicy,
+    policy: Arc<[AttachedPolicy; 1]>,
     pub(crate) grants: Arc<KeyGrants>,
     /// The names that point to it.
     pub(crate) aliases: Arc<[AliasName]>,
@@ -50,7 +50,7 @@ impl KeyEntry {
     /// As [`KeyEntry::new`].
     pub(crate) fn with_record(&self, record: KeyRecord, version: Version) -> Result<Self, OpError> {
         let is_same = record.policy == self.record.policy && record.policy_principals == self.record.policy_principals;
-        let policy = if is_same { self.policy.clone() } else { attach(&record)? };
+        let policy = if is_same { Arc::clone(&self.policy) } else { attach(&record)? };
         Ok(Self { record: Arc::new(record), version, policy, ..self.clone() })
     }
 
@@ -66,17 +66,22 @@ impl KeyEntry {
 
     /// What decides about requests for this key.
     pub(crate) fn policies(&self) -> ResourcePolicies<'_> {
-        ResourcePolicies { policies: std::slice::from_ref(&self.policy), grants: Some(self.grants.set()) }
+        ResourcePolicies { policies: &*self.policy, grants: Some(self.grants.set()) }
+    }
+
+    /// The key policy, to be kept with a decision.
+    pub(crate) fn kept_policies(&self) -> Arc<[AttachedPolicy]> {
+        Arc::<[AttachedPolicy; 1]>::clone(&self.policy)
     }
 
     /// The policy, with users and roles by their unique ids.
     pub(crate) fn policy(&self) -> &Policy {
-        &self.policy.policy
+        &self.policy[0].policy
     }
 }
 
-fn attach(record: &KeyRecord) -> Result<AttachedPolicy, OpError> {
+fn attach(record: &KeyRecord) -> Result<Arc<[AttachedPolicy; 1]>, OpError> {
     let policy = read_policy(&record.policy).map_err(|_| OpError::BadRecord)?;
     let policy = resolved(policy, &record.policy_principals).map_err(|_| OpError::BadRecord)?;
-    Ok(AttachedPolicy { name: POLICY_NAME.into(), policy: Arc::new(policy) })
+    Ok(Arc::new([AttachedPolicy { name: POLICY_NAME.into(), policy: Arc::new(policy) }]))
 }

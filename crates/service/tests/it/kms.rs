@@ -220,6 +220,22 @@ impl TestKms {
         Err((text("__type").unwrap(), text("message").or_else(|| text("Message"))))
     }
 
+    /// Calls as [`Self::call_as`] does, and gives the request's id.
+    pub(crate) fn request_id_of(&self, account: &str, region: &str, op: OpName, body: &Value) -> String {
+        let body = body.to_string();
+        let headers = self.signed_headers(account, region, op, &body);
+        let request = Request {
+            method: "POST",
+            path: "/",
+            query: None,
+            headers: &headers,
+            body: body.as_bytes(),
+            peer: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            tls: None,
+        };
+        self.runtime.block_on(self.node.answer(request)).request_id.to_string()
+    }
+
     /// Lets the runtime run for some real time.
     pub(crate) fn sleep_ms(&self, millis: u64) {
         self.runtime.block_on(async { tokio::time::sleep(Duration::from_millis(millis)).await });

@@ -9,6 +9,7 @@ mod deletion;
 mod dev_clock;
 mod dev_faults;
 mod dev_snapshots;
+mod explain;
 mod fixtures;
 mod grants;
 mod hanging_up;
