@@ -19,6 +19,7 @@ mod door;
 mod health;
 pub(crate) mod log;
 mod metrics;
+pub(crate) mod policy;
 mod route;
 pub(crate) mod status;
 pub(crate) mod token;
@@ -37,7 +38,7 @@ use crate::net::{Stop, TlsIdentity};
 
 /// Every route there is.
 const TABLES: &[&[Route]] =
-    &[accounts::ROUTES, dev::ROUTES, health::ROUTES, log::ROUTES, metrics::ROUTES, status::ROUTES];
+    &[accounts::ROUTES, dev::ROUTES, health::ROUTES, log::ROUTES, metrics::ROUTES, policy::ROUTES, status::ROUTES];
 
 /// What handlers work with.
 pub struct Admin {

@@ -7,6 +7,7 @@ mod doctor;
 mod init;
 mod output;
 mod paths;
+mod policy;
 mod reference;
 mod running;
 mod serve;
@@ -25,7 +26,8 @@ const EXIT_CODES: &str = "\
 Exit codes:
   0  ended as asked (for a server: by SIGTERM or SIGINT, after finishing what was under way)
   1  could not start or go on: port in use, damaged or foreign data, wrong root key or passphrase; a question has a bad answer
-  2  the command line or the configuration file is wrong";
+  2  the command line or the configuration file is wrong
+  3  the answer is no (`strongroom policy`: denied)";
 
 /// A key management service that speaks the AWS KMS API.
 ///
@@ -56,6 +58,7 @@ enum Command {
     Doctor(doctor::Doctor),
     Completions(reference::Completions),
     Man(reference::Man),
+    Policy(policy::PolicyCommand),
 }
 
 /// Why a command ended without success.
@@ -65,6 +68,8 @@ enum Failure {
     Usage(String),
     /// The work failed.
     Work(String),
+    /// The answer, which was given, is no.
+    Denied,
 }
 
 impl Failure {
@@ -99,11 +104,13 @@ pub fn main() -> ExitCode {
         Command::Doctor(doctor) => doctor.run(),
         Command::Completions(completions) => completions.run(),
         Command::Man(man) => man.run(),
+        Command::Policy(policy) => policy.run(),
     };
     let (problem, code) = match outcome {
         Ok(()) => return ExitCode::SUCCESS,
         Err(Failure::Work(problem)) => (problem, 1),
         Err(Failure::Usage(problem)) => (problem, 2),
+        Err(Failure::Denied) => return ExitCode::from(3),
     };
     let _ = writeln!(io::stderr(), "strongroom: {problem}");
     ExitCode::from(code)

@@ -141,6 +141,7 @@ fn bind_admin(plan: &AdminPlan) -> Result<Option<TcpListener>, Failure> {
     match bind(plan.listen) {
         Ok(listener) => Ok(Some(listener)),
         Err(failure) if plan.must => Err(failure),
+        Err(denied @ Failure::Denied) => Err(denied),
         Err(Failure::Work(problem) | Failure::Usage(problem)) => {
             warn!("no admin listener: {problem}; choose another address with --admin, or --admin off");
             Ok(None)
