@@ -79,6 +79,7 @@ impl Serve {
         let (data, key_file) = (config.data, config.seal.key_file);
         run(Plan {
             role: Role::Serve,
+            explain: Box::new(Failure::work),
             listen: config.listen,
             admin: config.admin.map(|admin| AdminPlan { listen: admin.listen, must: true, data: Some(data.clone()) }),
             settings: Settings { limits: config.limits, tls: Some(Arc::new(tls)), dev: false },
