@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use strongroom_service::Role;
+use strongroom_service::audit::AuditDestination;
 use strongroom_store::SqliteStore;
 use strongroom_vault::seal::KeyFileSeal;
 use tracing::warn;
@@ -28,6 +29,12 @@ const SAMPLE: &str = r#"The configuration file (TOML; relative paths are relativ
 
   [admin]                                # optional: health, metrics, `strongroom status`; see docs/operations.md
   listen = "127.0.0.1:8444"
+
+  [audit]                                # optional, the defaults are:
+  directory = "audit"                    # relative to the data directory
+  durability = "write"                   # or: "fsync", when a record must be on the disk before its call is answered
+  rotate_bytes = 67108864
+  rotate_secs = 86400
 
   [[account]]
   id = "111122223333"
@@ -83,6 +90,7 @@ impl Serve {
             admin: config.admin.map(|admin| AdminPlan { listen: admin.listen, must: true, data: Some(data.clone()) }),
             settings: Settings { limits: config.limits, tls: Some(Arc::new(tls)), dev: false },
             identity: config.identity,
+            audit: AuditDestination::Directory(config.audit),
             ready: |address| format!("strongroom serve: listening on https://{address}"),
             lay: move || {
                 if !data.is_dir() {
@@ -100,6 +108,8 @@ impl Serve {
 
 #[cfg(test)]
 mod tests {
+    use strongroom_service::audit::{Durability, Rotation};
+
     use super::*;
     use crate::config::Limits;
 
@@ -114,5 +124,8 @@ mod tests {
         let config = Config::read(&path).expect("is taken");
         assert_eq!(config.limits, Limits::default());
         assert_eq!(config.identity.accounts.len(), 1);
+        assert_eq!(config.audit.path, dir.path().join("data/audit"));
+        assert_eq!(config.audit.rotation, Rotation::default());
+        assert_eq!(config.audit.durability, Durability::Write);
     }
 }

@@ -13,6 +13,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use strongroom_service::IdentityConfig;
+use strongroom_service::audit::AuditDirectory;
 
 pub use limits::Limits;
 pub use secret::PassphraseSource;
@@ -31,6 +32,8 @@ pub struct Config {
     pub seal: SealConfig,
     /// Where operators look in, if they may.
     pub admin: Option<AdminConfig>,
+    /// Where the audit record goes.
+    pub audit: AuditDirectory,
     /// The limits.
     pub limits: Limits,
     /// Accounts and access keys; their secrets are in memory already.
