@@ -1,5 +1,6 @@
-//! The benchmark, in three parts: calls per second of the real server beside a null server of the same HTTP stack; the
-//! latency of fast calls in a flood of slow ones; every algorithm through the service's frame beside the bare primitive.
+//! The benchmark, in four parts: calls per second of the real server beside a null server of the same HTTP stack; the
+//! latency of fast calls in a flood of slow ones; every algorithm through the service's frame beside the bare primitive;
+//! what the audit log costs.
 //!
 //! Servers and load share the machine, each on its own core. What counts are the ratios, both sides measured in one run:
 //! absolute figures move with the machine and its day.
@@ -8,6 +9,7 @@
 //! Building the programs (`cargo xtask bench` does), other servers.
 
 mod algorithms;
+mod audit;
 mod cores;
 mod flood;
 mod load;
@@ -70,6 +72,8 @@ enum Part {
     Flood,
     /// Every algorithm through the frame, beside the bare primitive.
     Algorithms,
+    /// GenerateDataKey with and without an audit log, and the verification of one.
+    Audit,
 }
 
 /// The figures of the parts that ran.
@@ -78,6 +82,7 @@ struct Figures {
     throughput: Option<runs::Figures>,
     flood: Option<flood::Figures>,
     algorithms: Option<algorithms::Figures>,
+    audit: Option<audit::Figures>,
 }
 
 /// What stops a benchmark: the operator reads it, nothing handles it.
@@ -135,6 +140,12 @@ impl Run {
             let measured = algorithms::measure(pace, cores)?;
             report::print_algorithms(&measured)?;
             figures.algorithms = Some(measured);
+        }
+        if wanted(Part::Audit) {
+            let pace = if self.short { audit::Pace::SHORT } else { audit::Pace::FULL };
+            let measured = audit::measure(&server, pace, cores)?;
+            report::print_audit(&measured)?;
+            figures.audit = Some(measured);
         }
         Ok(figures)
     }
