@@ -1,5 +1,6 @@
-//! The benchmark, in three parts: calls per second of the real server beside a null server of the same HTTP stack; the
-//! latency of fast calls in a flood of slow ones; every algorithm through the service's frame beside the bare primitive.
+//! The benchmark, in four parts: calls per second of the real server beside a null server of the same HTTP stack; the
+//! latency of fast calls in a flood of slow ones; every algorithm through the service's frame beside the bare primitive;
+//! a store of a million keys beside one of a thousand.
 //!
 //! Servers and load share the machine, each on its own core. What counts are the ratios, both sides measured in one run:
 //! absolute figures move with the machine and its day.
@@ -16,6 +17,7 @@ mod process;
 mod report;
 mod requests;
 mod runs;
+mod scale;
 mod stream;
 
 use std::path::PathBuf;
@@ -70,6 +72,8 @@ enum Part {
     Flood,
     /// Every algorithm through the frame, beside the bare primitive.
     Algorithms,
+    /// A million keys in one store, beside a thousand.
+    Scale,
 }
 
 /// The figures of the parts that ran.
@@ -78,6 +82,7 @@ struct Figures {
     throughput: Option<runs::Figures>,
     flood: Option<flood::Figures>,
     algorithms: Option<algorithms::Figures>,
+    scale: Option<scale::Figures>,
 }
 
 /// What stops a benchmark: the operator reads it, nothing handles it.
@@ -135,6 +140,12 @@ impl Run {
             let measured = algorithms::measure(pace, cores)?;
             report::print_algorithms(&measured)?;
             figures.algorithms = Some(measured);
+        }
+        if wanted(Part::Scale) {
+            let pace = if self.short { scale::Pace::SHORT } else { scale::Pace::FULL };
+            let measured = scale::measure(&server, pace, cores)?;
+            report::print_scale(&measured)?;
+            figures.scale = Some(measured);
         }
         Ok(figures)
     }
