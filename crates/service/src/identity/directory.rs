@@ -12,6 +12,8 @@
 //! It compares the version of the account's record in the store with the one in memory; [`Directory::forget`] makes it read
 //! the account again.
 
+mod records;
+
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
@@ -23,11 +25,11 @@ use strongroom_core::identity::{AccessKeyOwner, AccessKeyRecord, AccountRecord};
 use strongroom_core::ids::AccountId;
 use strongroom_core::secret::SecretBytes;
 use strongroom_core::world::{Clock, Rng, Timestamp};
-use strongroom_store::{Batch, Error as StoreError, Expect, MAX_SCAN_RECORDS, Record, Store, Table, Version, encode};
-use strongroom_vault::{RecordName, Vault};
+use strongroom_store::{Batch, Error as StoreError, Expect, Store, Table, Version, encode};
+use strongroom_vault::Vault;
 use tokio::sync::{Mutex, MutexGuard};
 
-use super::account::{Account, Entity, Kept};
+use super::account::{Account, Entity};
 use super::draft::{Draft, Step};
 use super::last_uses::{LastUse, LastUses};
 use super::standing::Standing;
@@ -410,101 +412,6 @@ impl Directory {
         account.version = Some(expect.next_version());
         account.serial = self.next_serial();
         Ok((account, batch, access_keys))
-    }
-
-    /// Reads the account into memory. Its gate is held.
-    async fn load(&self, id: AccountId) -> Result<Option<Arc<Account>>, OpError> {
-        let stored = self.store.get(Table::Accounts, id.as_str().as_bytes()).await?;
-        let mut account = match (stored, self.strangers) {
-            (Some(stored), _) => {
-                let opened = self.open(Table::Accounts, &stored)?;
-                let record = encode::account_from_bytes(opened.expose()).map_err(|_| OpError::BadRecord)?;
-                Account { version: Some(stored.version), ..Account::empty(id, record) }
-            }
-            (None, Strangers::Refused) => return Ok(None),
-            (None, Strangers::RootOf(_)) => Account::empty(id, AccountRecord { created: self.now(), alias: None }),
-        };
-        if account.version.is_some() {
-            self.load_kin::<strongroom_core::identity::UserRecord>(&mut account).await?;
-            self.load_kin::<strongroom_core::identity::GroupRecord>(&mut account).await?;
-            self.load_kin::<super::account::Role>(&mut account).await?;
-            self.load_kin::<super::account::ManagedPolicy>(&mut account).await?;
-            self.load_kin::<super::account::InlinePolicy>(&mut account).await?;
-            self.load_kin::<strongroom_core::identity::OidcProviderRecord>(&mut account).await?;
-            self.load_kin::<strongroom_core::identity::AccessKeyRecord>(&mut account).await?;
-            // Another node may have changed the account between two of these reads.
-            if self.stored_version(id).await? != account.version {
-                return Err(OpError::Throttled);
-            }
-        }
-        account.serial = self.next_serial();
-        let account = Arc::new(account);
-        self.accounts.insert(id, Arc::clone(&account));
-        Ok(Some(account))
-    }
-
-    async fn load_kin<E: Entity>(&self, account: &mut Account) -> Result<(), OpError> {
-        let prefix = format!("{}/{}", account.id, E::KIND);
-        self.for_each_record(E::TABLE, prefix.as_bytes(), |record| {
-            let opened = self.open(E::TABLE, &record)?;
-            let key: Arc<str> = record
-                .key
-                .get(prefix.len()..)
-                .and_then(|key| std::str::from_utf8(key).ok())
-                .ok_or(OpError::BadRecord)?
-                .into();
-            let entity = E::from_bytes(&key, opened.expose()).map_err(|_| OpError::BadRecord)?;
-            if let Some(naming) = entity.naming() {
-                account.by_id.insert(Arc::clone(&naming.id), Arc::clone(&key));
-            }
-            E::kin_mut(account).insert(key, Arc::new(Kept { entity, version: record.version }));
-            Ok(())
-        })
-        .await
-    }
-
-    async fn for_each_record(
-        &self,
-        table: Table,
-        prefix: &[u8],
-        mut each: impl FnMut(Record) -> Result<(), OpError>,
-    ) -> Result<(), OpError> {
-        let mut after: Option<Vec<u8>> = None;
-        loop {
-            let records = self.store.scan(table, prefix, after.as_deref(), MAX_SCAN_RECORDS).await?;
-            let is_last = records.len() < MAX_SCAN_RECORDS;
-            after = records.last().map(|record| record.key.clone());
-            for record in records {
-                each(record)?;
-            }
-            if is_last {
-                return Ok(());
-            }
-        }
-    }
-
-    async fn stored_version(&self, id: AccountId) -> Result<Option<Version>, OpError> {
-        Ok(self.store.get(Table::Accounts, id.as_str().as_bytes()).await?.map(|record| record.version))
-    }
-
-    fn put_account(
-        &self,
-        batch: Batch,
-        id: AccountId,
-        record: &AccountRecord,
-        expect: Expect,
-    ) -> Result<Batch, OpError> {
-        self.put(batch, Table::Accounts, id.as_str().as_bytes(), expect, &encode::account_to_bytes(record))
-    }
-
-    fn put(&self, batch: Batch, table: Table, key: &[u8], expect: Expect, plain: &[u8]) -> Result<Batch, OpError> {
-        let name = RecordName { table: table.code(), key, version: expect.next_version().0 };
-        Ok(batch.put(table, key, expect, self.vault.seal_record(name, plain, &*self.rng)?))
-    }
-
-    fn open(&self, table: Table, record: &Record) -> Result<SecretBytes, OpError> {
-        let name = RecordName { table: table.code(), key: &record.key, version: record.version.0 };
-        Ok(self.vault.open_record(name, &record.value)?)
     }
 
     fn next_serial(&self) -> u64 {

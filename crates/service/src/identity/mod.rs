@@ -7,18 +7,13 @@
 //! # Not here
 //! Whether a signature is right (`wire::sigv4`), what a caller may do (`authz`), the operations of IAM (`iam`).
 
-#[expect(dead_code, reason = "parts of this are for the operations of IAM and STS")]
 pub(crate) mod account;
 mod accounts;
-#[expect(dead_code, reason = "parts of this are for the operations of IAM and STS")]
 pub(crate) mod aws_managed;
 mod configured;
-#[expect(dead_code, reason = "parts of this are for the operations of IAM and STS")]
 mod directory;
-#[expect(dead_code, reason = "parts of this are for the operations of IAM and STS")]
 mod draft;
 mod last_uses;
-#[expect(dead_code, reason = "parts of this are for the operations of IAM and STS")]
 pub(crate) mod principals;
 mod signing_keys;
 mod standing;
@@ -35,6 +30,7 @@ use strongroom_core::secret::SecretBytes;
 pub use accounts::{AccountEntry, AccountError, NewAccount};
 pub(crate) use configured::{DirectoryError, Foundation};
 pub(crate) use directory::Directory;
+pub(crate) use draft::Draft;
 pub(crate) use last_uses::LastUse;
 pub(crate) use signing_keys::SigningKeys;
 pub(crate) use standing::Standing;

@@ -13,6 +13,7 @@ use strongroom_wire::sigv4::AuthError;
 
 use crate::error::OpError;
 use crate::gate::Unauthenticated;
+use crate::iam::IamError;
 
 /// The words of an error.
 pub(crate) type Text = Cow<'static, str>;
@@ -60,12 +61,12 @@ pub(crate) enum Error {
     /// A session is to carry too much.
     #[error("{0}")]
     PackedPolicyTooLarge(Text),
-    /// What is named is not there.
-    #[error("{0}")]
-    NoSuchEntity(Text),
     /// This service does not offer the operation.
     #[error("{0} is not offered")]
     NotOffered(OpName),
+    /// An operation of IAM says why.
+    #[error(transparent)]
+    Iam(#[from] IamError),
     /// The service's own failure.
     #[error(transparent)]
     Work(#[from] OpError),
@@ -110,8 +111,8 @@ impl Error {
             ),
             Self::MalformedPolicy(text) => Fault::new(E::MalformedPolicyDocument, text.clone()),
             Self::PackedPolicyTooLarge(text) => Fault::new(E::PackedPolicyTooLarge, text.clone()),
-            Self::NoSuchEntity(text) => Fault::new(E::NoSuchEntity, text.clone()),
             Self::NotOffered(op) => Fault::no_such_action(api, op.as_str()),
+            Self::Iam(error) => error.into(),
             Self::Work(OpError::Throttled) => Fault::new(E::Throttling, "Rate exceeded"),
             // The layers below fail in their own way or not at all.
             Self::Work(_) => match api {

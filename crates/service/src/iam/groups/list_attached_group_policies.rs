@@ -1,0 +1,32 @@
+//! `ListAttachedGroupPolicies`: the managed policies of a group.
+
+use strongroom_core::identity::GroupRecord;
+use strongroom_wire::query::{OpName, iam};
+
+use crate::iam::target::Target;
+use crate::iam::{holders, shown};
+use crate::query::{Asked, Cx, Error, Operation};
+
+pub(crate) struct ListAttachedGroupPolicies;
+
+impl Operation for ListAttachedGroupPolicies {
+    const NAME: OpName = OpName::Iam(iam::OpName::ListAttachedGroupPolicies);
+    type Input = iam::ListAttachedGroupPoliciesInput;
+    type Output = iam::ListAttachedGroupPoliciesOutput;
+
+    async fn run(cx: &Cx<'_>, input: Self::Input) -> Result<Self::Output, Error> {
+        let account = cx.snapshot().await?;
+        cx.authorize_target(&account, &Target::Group(&input.group_name), &Asked::default())?;
+        let holder = &holders::find::<GroupRecord>(&account, &input.group_name)?.entity;
+        let attached = holders::Holder::attached(holder);
+        let prefix = input.path_prefix.as_deref();
+        let items = shown::attached_policies(&account, cx.partition(), attached, prefix);
+        let list = format!("{}{}", holders::Holder::own(holder).id, prefix.unwrap_or("/"));
+        let page = cx.page(&list, input.marker.as_deref(), input.max_items, items)?;
+        Ok(iam::ListAttachedGroupPoliciesOutput {
+            attached_policies: Some(page.items),
+            is_truncated: Some(page.is_truncated),
+            marker: page.marker,
+        })
+    }
+}

@@ -1,0 +1,23 @@
+//! Operations on OIDC providers.
+
+mod add_client_id_to_open_id_connect_provider;
+mod create_open_id_connect_provider;
+mod delete_open_id_connect_provider;
+mod get_open_id_connect_provider;
+mod list_open_id_connect_provider_tags;
+mod list_open_id_connect_providers;
+mod remove_client_id_from_open_id_connect_provider;
+mod tag_open_id_connect_provider;
+mod untag_open_id_connect_provider;
+mod update_open_id_connect_provider_thumbprint;
+
+pub(super) use add_client_id_to_open_id_connect_provider::AddClientIDToOpenIDConnectProvider;
+pub(super) use create_open_id_connect_provider::CreateOpenIDConnectProvider;
+pub(super) use delete_open_id_connect_provider::DeleteOpenIDConnectProvider;
+pub(super) use get_open_id_connect_provider::GetOpenIDConnectProvider;
+pub(super) use list_open_id_connect_provider_tags::ListOpenIDConnectProviderTags;
+pub(super) use list_open_id_connect_providers::ListOpenIDConnectProviders;
+pub(super) use remove_client_id_from_open_id_connect_provider::RemoveClientIDFromOpenIDConnectProvider;
+pub(super) use tag_open_id_connect_provider::TagOpenIDConnectProvider;
+pub(super) use untag_open_id_connect_provider::UntagOpenIDConnectProvider;
+pub(super) use update_open_id_connect_provider_thumbprint::UpdateOpenIDConnectProviderThumbprint;

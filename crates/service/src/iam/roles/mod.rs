@@ -1,0 +1,43 @@
+//! Operations on roles.
+
+mod attach_role_policy;
+mod create_role;
+mod delete_role;
+mod delete_role_permissions_boundary;
+mod delete_role_policy;
+mod detach_role_policy;
+mod get_role;
+mod get_role_policy;
+mod list_attached_role_policies;
+mod list_instance_profiles_for_role;
+mod list_role_policies;
+mod list_role_tags;
+mod list_roles;
+mod put_role_permissions_boundary;
+mod put_role_policy;
+mod tag_role;
+mod untag_role;
+mod update_assume_role_policy;
+mod update_role;
+mod update_role_description;
+
+pub(super) use attach_role_policy::AttachRolePolicy;
+pub(super) use create_role::CreateRole;
+pub(super) use delete_role::DeleteRole;
+pub(super) use delete_role_permissions_boundary::DeleteRolePermissionsBoundary;
+pub(super) use delete_role_policy::DeleteRolePolicy;
+pub(super) use detach_role_policy::DetachRolePolicy;
+pub(super) use get_role::GetRole;
+pub(super) use get_role_policy::GetRolePolicy;
+pub(super) use list_attached_role_policies::ListAttachedRolePolicies;
+pub(super) use list_instance_profiles_for_role::ListInstanceProfilesForRole;
+pub(super) use list_role_policies::ListRolePolicies;
+pub(super) use list_role_tags::ListRoleTags;
+pub(super) use list_roles::ListRoles;
+pub(super) use put_role_permissions_boundary::PutRolePermissionsBoundary;
+pub(super) use put_role_policy::PutRolePolicy;
+pub(super) use tag_role::TagRole;
+pub(super) use untag_role::UntagRole;
+pub(super) use update_assume_role_policy::UpdateAssumeRolePolicy;
+pub(super) use update_role::UpdateRole;
+pub(super) use update_role_description::UpdateRoleDescription;
