@@ -1,6 +1,6 @@
-//! The benchmark, in four parts: calls per second of the real server beside a null server of the same HTTP stack; the
+//! The benchmark, in five parts: calls per second of the real server beside a null server of the same HTTP stack; the
 //! latency of fast calls in a flood of slow ones; every algorithm through the service's frame beside the bare primitive;
-//! what the audit log costs.
+//! what the audit log costs; a store of a million keys beside one of a thousand.
 //!
 //! Servers and load share the machine, each on its own core. What counts are the ratios, both sides measured in one run:
 //! absolute figures move with the machine and its day.
@@ -18,6 +18,7 @@ mod process;
 mod report;
 mod requests;
 mod runs;
+mod scale;
 mod stream;
 
 use std::path::PathBuf;
@@ -74,6 +75,8 @@ enum Part {
     Algorithms,
     /// GenerateDataKey with and without an audit log, and the verification of one.
     Audit,
+    /// A million keys in one store, beside a thousand.
+    Scale,
 }
 
 /// The figures of the parts that ran.
@@ -83,6 +86,7 @@ struct Figures {
     flood: Option<flood::Figures>,
     algorithms: Option<algorithms::Figures>,
     audit: Option<audit::Figures>,
+    scale: Option<scale::Figures>,
 }
 
 /// What stops a benchmark: the operator reads it, nothing handles it.
@@ -146,6 +150,12 @@ impl Run {
             let measured = audit::measure(&server, pace, cores)?;
             report::print_audit(&measured)?;
             figures.audit = Some(measured);
+        }
+        if wanted(Part::Scale) {
+            let pace = if self.short { scale::Pace::SHORT } else { scale::Pace::FULL };
+            let measured = scale::measure(&server, pace, cores)?;
+            report::print_scale(&measured)?;
+            figures.scale = Some(measured);
         }
         Ok(figures)
     }

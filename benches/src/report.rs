@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use crate::runs::{Case, Figures};
-use crate::{Error, algorithms, audit, flood};
+use crate::{Error, algorithms, audit, flood, scale};
 
 /// Prints a table.
 pub(crate) fn print(figures: &Figures) -> Result<(), Error> {
@@ -106,6 +106,35 @@ pub(crate) fn print_audit(figures: &audit::Figures) -> Result<(), Error> {
         figures.sha256_mb_per_second
     )?;
     Ok(())
+}
+
+/// The stores side by side.
+pub(crate) fn print_scale(figures: &scale::Figures) -> Result<(), Error> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "\nOne caller, one call at a time, over plain HTTP; medians of {} calls", figures.samples)?;
+    let mut line = |name: &str, cell: &dyn Fn(&scale::Store) -> String| {
+        write!(out, "{name:<46}")?;
+        figures.stores.iter().try_for_each(|store| write!(out, " {:>12}", cell(store)))?;
+        writeln!(out)
+    };
+    line("keys", &|store| store.amounts.keys.to_string())?;
+    line("aliases", &|store| store.amounts.aliases.to_string())?;
+    line("grants on one key", &|store| store.amounts.grants.to_string())?;
+    line("files, MiB", &|store| format!("{:.0}", store.file_mib))?;
+    line("filled in, s", &|store| format!("{:.1}", store.fill_seconds))?;
+    line("start, ms", &|store| format!("{:.1}", store.start_ms))?;
+    line("resident after the start, MiB", &|store| format!("{:.1}", mib(store.resident_at_start_kib)))?;
+    line("resident after all calls, MiB", &|store| format!("{:.1}", mib(store.resident_at_end_kib)))?;
+    let rows = figures.stores.first().map_or(0, |store| store.calls.len());
+    for row in 0..rows {
+        let name = figures.stores[0].calls[row].name;
+        line(&format!("{name}, µs"), &|store| format!("{:.0}", store.calls[row].median_us))?;
+    }
+    Ok(())
+}
+
+fn mib(kib: u64) -> f64 {
+    kib as f64 / 1024.0
 }
 
 /// Prints every algorithm, and what work costs beside what the code takes it for.

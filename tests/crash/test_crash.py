@@ -1,25 +1,30 @@
 """200 times `kill -9` at a random moment under a writing load; what was acknowledged is there after every restart.
 
-Several writers create keys and aliases, change them and encrypt, each keeping a ledger of what it was told. After each
-restart the server is compared with the ledgers: lists as a whole, whatever was touched since the last kill, and a
-sample of everything older; at the end everything. The seed is printed; `CRASH_SEED` repeats a run's choices, though not
-the moments at which the scheduler interrupts them.
+Several writers create keys, aliases and grants, change, rotate and tag them, bring and take away material, and
+encrypt, each keeping a ledger of what it was told. After each restart the server is compared with the ledgers: lists
+as a whole, whatever was touched since the last kill, and a sample of everything older; at the end everything. The seed
+is printed; `CRASH_SEED` repeats a run's choices, though not the moments at which the scheduler interrupts them.
 """
 
 import http.client
+import json
 import os
 import random
 import subprocess
 import threading
 import time
 
-from ledger import Doubt, Ledger
+from ledger import Doubt, Ledger, told
 
+from harness.openssl import wrap
 from harness.server import BINARY, dev
 from harness.wire import Kms, unblob
 
 KILLS = 200
 WRITERS = 4
+
+#: Keys whose material a writer brings and takes away.
+IMPORTED_KEYS = 2
 
 #: How long the writers write before the kill, at least and at most.
 LOAD_SECONDS = (0.01, 0.4)
@@ -38,6 +43,10 @@ def test_what_was_acknowledged_survives(tmp_path, capsys):
     rng = random.Random(seed)
     data = tmp_path / "data"
     ledgers = [Ledger(number) for number in range(WRITERS)]
+    with dev(data) as server:
+        for ledger in ledgers:
+            ledger.imports = dict(imported_key(server) for _ in range(IMPORTED_KEYS))
+            ledger.keys = {key: told_by(server, key) for key in ledger.imports}
     started = time.monotonic()
     kills_while_starting = 0
     with capsys.disabled():
@@ -67,6 +76,26 @@ def test_what_was_acknowledged_survives(tmp_path, capsys):
             f"{sum(len(ledger.sealed) for ledger in ledgers)} ciphertexts, {time.monotonic() - started:.0f} s"
         )
     assert acknowledged > 10 * KILLS, "too little was written for the kills to mean anything"
+
+
+def imported_key(server):
+    """A key that waits for its material, and the call that brings it, as often as one likes for a day."""
+    kms = Kms(server)
+    key = kms.key(Origin="EXTERNAL")["KeyId"]
+    algorithm = "RSAES_OAEP_SHA_256"
+    members = {"KeyId": key, "WrappingAlgorithm": algorithm, "WrappingKeySpec": "RSA_2048"}
+    parameters = kms.ok("GetParametersForImport", **members)
+    wrapped = wrap(algorithm, parameters["PublicKey"], os.urandom(32))
+    members = {"ImportToken": parameters["ImportToken"], "EncryptedKeyMaterial": wrapped}
+    kms.close()
+    return key, {"KeyId": key, "ExpirationModel": "KEY_MATERIAL_DOES_NOT_EXPIRE", **members}
+
+
+def told_by(server, key):
+    kms = Kms(server)
+    metadata = told(kms.ok("DescribeKey", KeyId=key)["KeyMetadata"])
+    kms.close()
+    return metadata
 
 
 def kill_while_starting(data, seconds):
@@ -120,17 +149,24 @@ def compare(server, ledgers, rng, everything):
     aliases = {entry["AliasName"]: entry["TargetKeyId"] for entry in pages(kms, "ListAliases", "Aliases", 100)}
 
     def described(key):
-        return kms.ok("DescribeKey", KeyId=key)["KeyMetadata"]
+        return told(kms.ok("DescribeKey", KeyId=key)["KeyMetadata"])
+
+    def besides(key):
+        return look_besides(kms, key)
 
     unclaimed = listed.difference(*(ledger.keys for ledger in ledgers))
     for ledger in ledgers:
-        ledger.settle(described, aliases, unclaimed)
+        ledger.settle(described, besides, aliases, unclaimed)
     assert not unclaimed, f"keys that nobody asked for: {[described(key) for key in unclaimed]}"
     for ledger in ledgers:
         lost = ledger.keys.keys() - listed
         assert not lost, f"acknowledged keys are gone: {[ledger.keys[key] for key in lost]}"
         for key in list(ledger.keys) if everything else ledger.touched | sample(rng, ledger.keys):
             assert described(key) == ledger.keys[key]
+            if key in ledger.besides:
+                # A key that is to be destroyed does not tell its schedule.
+                hidden = {"period": None} if ledger.keys[key]["KeyState"] == "PendingDeletion" else {}
+                assert besides(key) == {**ledger.besides[key], **hidden}, key
         ledger.touched.clear()
     assert aliases == {name: key for ledger in ledgers for name, key in ledger.aliases.items()}
     for ledger in ledgers:
@@ -139,6 +175,24 @@ def compare(server, ledgers, rng, everything):
         for sealed in fresh + rng.sample(ledger.sealed, min(SAMPLE, len(ledger.sealed))):
             check_decrypts(kms, sealed, ledger.keys[sealed[0]]["KeyState"])
     kms.close()
+
+
+def look_besides(kms, key):
+    """What DescribeKey does not tell of a key that is symmetric and made here."""
+    tags = kms.ok("ListResourceTags", KeyId=key)["Tags"]
+    statement = json.loads(kms.ok("GetKeyPolicy", KeyId=key)["Policy"])["Statement"][0]
+    rotations = kms.ok("ListKeyRotations", KeyId=key, IncludeKeyMaterial="ALL_KEY_MATERIAL")["Rotations"]
+    assert rotations[0]["KeyMaterialState"] == "CURRENT"
+    current = kms.ok("DescribeKey", KeyId=key)["KeyMetadata"]["CurrentKeyMaterialId"]
+    assert [rotations[0]["KeyMaterialId"], len(rotations)] == [current, len({r["KeyMaterialId"] for r in rotations})]
+    sid = statement.get("Sid", "")
+    return {
+        "tags": {tag["TagKey"]: tag["TagValue"] for tag in tags},
+        "sid": sid if sid.startswith("serial") else None,
+        "rotations": len(rotations) - 1,
+        "period": kms.ok("GetKeyRotationStatus", KeyId=key).get("RotationPeriodInDays"),
+        "grants": {grant["GrantId"]: grant["Name"] for grant in pages(kms, "ListGrants", "Grants", 100, KeyId=key)},
+    }
 
 
 def sample(rng, keys):
@@ -162,17 +216,17 @@ def decrypt_all(server, ledgers):
         for key, metadata in ledger.keys.items():
             if metadata["KeyState"] == "PendingDeletion":
                 kms.ok("CancelKeyDeletion", KeyId=key)
-            if metadata["KeyState"] != "Enabled":
+            if metadata["KeyState"] not in ("Enabled", "PendingImport"):
                 kms.ok_empty("EnableKey", KeyId=key)
         for sealed in ledger.sealed:
             check_decrypts(kms, sealed, "Enabled")
     kms.close()
 
 
-def pages(kms, operation, result, limit):
+def pages(kms, operation, result, limit, **members):
     marker = {}
     while True:
-        page = kms.ok(operation, Limit=limit, **marker)
+        page = kms.ok(operation, Limit=limit, **members, **marker)
         yield from page[result]
         if not page["Truncated"]:
             return
