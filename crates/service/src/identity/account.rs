@@ -91,6 +91,11 @@ impl Account {
         self.users.get(&*fold(name))
     }
 
+    /// The group of this name, in any case.
+    pub(crate) fn group(&self, name: &str) -> Option<&Arc<Kept<GroupRecord>>> {
+        self.groups.get(&*fold(name))
+    }
+
     /// The role of this name, in any case.
     pub(crate) fn role(&self, name: &str) -> Option<&Arc<Kept<Role>>> {
         self.roles.get(&*fold(name))
