@@ -91,14 +91,19 @@ pub(crate) struct Call<'a> {
 /// Runs one operation: the only place that decodes, audits and answers.
 pub(crate) async fn serve<O: Operation>(node: &Node, call: &Call<'_>) -> Result<Zeroizing<Vec<u8>>, OpError> {
     debug_assert_eq!(O::NAME, call.op, "the registry sends each operation to its own code");
-    let entry = call.open_entry();
+    let entry = Arc::new(call.open_entry());
     let cx = Cx::new(node, call, &entry);
     let work = async {
+        if !facts(call.op).read_only {
+            node.journal.check_writable()?;
+        }
         let input = json::decode::<O::Input>(call.body).map_err(OpError::Malformed)?;
         entry.note_request(&input);
         O::run(&cx, input).await
     };
-    let outcome = AssertUnwindSafe(work).catch_unwind().await.unwrap_or(Err(OpError::Panicked));
+    let work = AssertUnwindSafe(work).catch_unwind();
+    let outcome = if facts(call.op).read_only { work.await } else { node.journal.carry(&entry, work).await };
+    let outcome = outcome.unwrap_or(Err(OpError::Panicked));
     node.kept_decisions.keep(call.request_id, call.op.as_str(), call.now, &cx.decisions);
     if let Ok(output) = &outcome {
         entry.note_reply(output);

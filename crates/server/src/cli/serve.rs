@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use strongroom_service::Role;
+use strongroom_service::audit::AuditDestination;
 use strongroom_store::SqliteStore;
 use strongroom_vault::seal::KeyFileSeal;
 use tracing::warn;
@@ -31,6 +32,12 @@ const SAMPLE: &str = r#"The configuration file (TOML; relative paths are relativ
 
   [telemetry]                            # optional: every call as a trace, by OTLP over gRPC
   otlp_endpoint = "http://127.0.0.1:4317"
+
+  [audit]                                # optional, the defaults are:
+  directory = "audit"                    # relative to the data directory
+  durability = "write"                   # or: "fsync", when a record must be on the disk before its call is answered
+  rotate_bytes = 67108864
+  rotate_secs = 86400
 
   [[account]]
   id = "111122223333"
@@ -87,6 +94,7 @@ impl Serve {
             otlp_endpoint: config.otlp_endpoint,
             settings: Settings { limits: config.limits, tls: Some(Arc::new(tls)), dev: false },
             identity: config.identity,
+            audit: AuditDestination::Directory(config.audit),
             ready: |address| format!("strongroom serve: listening on https://{address}"),
             lay: move || {
                 if !data.is_dir() {
@@ -104,6 +112,8 @@ impl Serve {
 
 #[cfg(test)]
 mod tests {
+    use strongroom_service::audit::{Durability, Rotation};
+
     use super::*;
     use crate::config::Limits;
 
@@ -118,5 +128,8 @@ mod tests {
         let config = Config::read(&path).expect("is taken");
         assert_eq!(config.limits, Limits::default());
         assert_eq!(config.identity.accounts.len(), 1);
+        assert_eq!(config.audit.path, dir.path().join("data/audit"));
+        assert_eq!(config.audit.rotation, Rotation::default());
+        assert_eq!(config.audit.durability, Durability::Write);
     }
 }

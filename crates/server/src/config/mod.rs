@@ -13,6 +13,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use strongroom_service::IdentityConfig;
+use strongroom_service::audit::AuditDirectory;
 
 pub use limits::Limits;
 pub use secret::PassphraseSource;
@@ -33,6 +34,8 @@ pub struct Config {
     pub admin: Option<AdminConfig>,
     /// The collector of traces: an `http://` URL, when there is one.
     pub otlp_endpoint: Option<String>,
+    /// Where the audit record goes.
+    pub audit: AuditDirectory,
     /// The limits.
     pub limits: Limits,
     /// Accounts and access keys; their secrets are in memory already.

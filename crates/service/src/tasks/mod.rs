@@ -22,8 +22,8 @@ use tokio::sync::Mutex;
 pub(crate) use background::Background;
 pub(crate) use census::Counting;
 
-use crate::audit::Journal;
 use crate::audit::service_events::{delete_key, of_passed};
+use crate::audit::{Entry, Journal};
 use crate::error::OpError;
 use crate::keys::{Keyring, LastUsage, let_time_pass};
 
@@ -78,28 +78,28 @@ impl Tasks {
         self.keyring.ensure_account_key(arn.account).await?;
         let task = if record.is_rotation_due(now) { SystemTask::Rotation } else { SystemTask::Expiry };
         let key = Authorized::for_system(task, record);
-        let mut events = Vec::new();
+        let entry = Arc::new(Entry::of_change());
         let change = |record: &mut KeyRecord| {
             let passed = let_time_pass(record, &self.vault, now, &*self.rng)?;
-            events = of_passed(record, &passed, now);
+            entry.set_besides(of_passed(record, &passed, now));
             Ok(passed)
         };
-        let passed = self.keyring.change_key(&key, change).await?;
+        self.journal.check_writable()?;
+        let passed = self.journal.carry(&entry, self.keyring.change_key(&key, change)).await?;
         for id in &passed.expired {
             self.vault.forget_material(arn, *id);
         }
-        for event in &events {
-            self.journal.close(event, None).await?;
-        }
-        Ok(())
+        Ok(self.journal.close(&entry, None).await?)
     }
 
     async fn destroy(&self, record: Arc<KeyRecord>, now: Timestamp) -> Result<(), OpError> {
         let arn = record.arn;
         let key = Authorized::for_system(SystemTask::Deletion, record);
-        if self.keyring.destroy(&key, now).await? {
+        let entry = Arc::new(delete_key(&arn, now));
+        self.journal.check_writable()?;
+        if self.journal.carry(&entry, self.keyring.destroy(&key, now)).await? {
             self.last_usage.forget(&arn);
-            self.journal.close(&delete_key(&arn, now), None).await?;
+            self.journal.close(&entry, None).await?;
         }
         Ok(())
     }
