@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use strongroom_service::audit::verify::{public_key_pem, spki_from_pem};
-use strongroom_service::audit::{Anchor, AuditFacts};
+use strongroom_service::audit::{Anchor, AuditFacts, AuditStatus};
 
 use super::{Access, Admin, Answered, Problem, Route};
 
@@ -19,6 +19,15 @@ pub(crate) struct AuditView {
     pub(crate) public_key: String,
     /// One for each log that the store remembers.
     pub(crate) anchors: Vec<String>,
+    /// Events written since the server started.
+    #[serde(default)]
+    pub(crate) events: u64,
+    /// Writes that they took.
+    #[serde(default)]
+    pub(crate) writes: u64,
+    /// Calls that failed because their record could not be written.
+    #[serde(default)]
+    pub(crate) refused_calls: u64,
 }
 
 impl AuditView {
@@ -26,6 +35,9 @@ impl AuditView {
         Self {
             public_key: public_key_pem(&facts.public_key),
             anchors: facts.anchors.iter().map(Anchor::to_string).collect(),
+            events: 0,
+            writes: 0,
+            refused_calls: 0,
         }
     }
 
@@ -40,7 +52,10 @@ impl AuditView {
 
 async fn audit(admin: &Admin) -> Result<Answered, Problem> {
     match admin.node.audit_facts().await {
-        Ok(Some(facts)) => Answered::json(&AuditView::of(&facts)),
+        Ok(Some(facts)) => {
+            let AuditStatus { events, writes, refused_calls, .. } = admin.node.audit_status();
+            Answered::json(&AuditView { events, writes, refused_calls, ..AuditView::of(&facts) })
+        }
         Ok(None) => Err(Problem::BadRequest("this server keeps its audit record in memory alone".to_owned())),
         Err(error) => Err(Problem::Failed(error.to_string())),
     }

@@ -46,8 +46,9 @@ pub(super) struct Dev {
     /// Keep keys in this directory (made when missing, with a key file root.key beside them).
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// Write the audit record into this directory (made when missing). Without it the latest events alone are kept, in memory.
-    #[arg(long, value_name = "DIR", requires = "data")]
+    /// Write the audit record into this directory (made when missing), or `off` for none. Without this option the latest
+    /// events are kept in memory.
+    #[arg(long, value_name = "DIR|off", requires = "data")]
     audit: Option<PathBuf>,
     /// When a record counts as written.
     #[arg(long, value_enum, default_value_t, requires = "audit", value_name = "WHEN")]
@@ -107,6 +108,9 @@ impl Dev {
 impl Dev {
     fn audit_destination(&self) -> AuditDestination {
         let Some(path) = self.audit.clone() else { return AuditDestination::Memory };
+        if path.as_os_str() == "off" {
+            return AuditDestination::Nowhere;
+        }
         let durability = match self.audit_durability {
             AuditDurability::Write => Durability::Write,
             AuditDurability::Fsync => Durability::Fsync,

@@ -56,6 +56,8 @@ pub enum AuditDestination {
     /// Into memory, the latest events alone: for `dev` and tests.
     #[default]
     Memory,
+    /// Nowhere: for `dev` that is measured.
+    Nowhere,
     /// Into a log of files.
     Directory(AuditDirectory),
 }
@@ -117,6 +119,7 @@ struct Inner {
 }
 
 enum Target {
+    Nowhere,
     Memory(Ring),
     Files(Writer),
 }
@@ -139,15 +142,18 @@ impl Journal {
         foundation: Foundation<'_>,
     ) -> Result<(Self, Arc<dyn Store>), AuditError> {
         let counters = Arc::new(Counters::default());
-        let AuditDestination::Directory(directory) = destination else {
-            let store = Arc::clone(foundation.store);
-            let target = Target::Memory(Ring::default());
-            return Ok((Self::new(&foundation, target, counters), store));
+        let store = Arc::clone(foundation.store);
+        let directory = match destination {
+            AuditDestination::Memory => {
+                return Ok((Self::new(&foundation, Target::Memory(Ring::default()), counters), store));
+            }
+            AuditDestination::Nowhere => return Ok((Self::new(&foundation, Target::Nowhere, counters), store)),
+            AuditDestination::Directory(directory) => directory,
         };
         let next_seq = Arc::new(AtomicU64::new(0));
         let writer = start_writer(directory, &foundation, &counters, &next_seq).await?;
         let store = RecordingStore {
-            inner: Arc::clone(foundation.store),
+            inner: store,
             vault: Arc::clone(foundation.vault),
             rng: Arc::clone(foundation.rng),
             next_seq,
@@ -166,8 +172,16 @@ impl Journal {
     /// When the store fails.
     pub(crate) async fn facts(&self) -> Result<Option<AuditFacts>, AuditError> {
         match self.0.target {
-            Target::Memory(_) => Ok(None),
+            Target::Memory(_) | Target::Nowhere => Ok(None),
             Target::Files(_) => facts(&*self.0.store, &self.0.vault, &*self.0.rng).await.map(Some),
+        }
+    }
+
+    /// Opens the record of a call.
+    pub(crate) fn open(&self, origin: &Origin<'_>) -> Entry {
+        match self.0.target {
+            Target::Nowhere => Entry::of_change(),
+            Target::Memory(_) | Target::Files(_) => Entry::open(origin),
         }
     }
 
@@ -194,6 +208,7 @@ impl Journal {
             return Ok(());
         }
         match &self.0.target {
+            Target::Nowhere => Ok(()),
             Target::Memory(ring) => {
                 ring.keep(events);
                 Ok(())
@@ -209,7 +224,7 @@ impl Journal {
     pub(crate) fn recent(&self) -> Vec<String> {
         match &self.0.target {
             Target::Memory(ring) => ring.recent(),
-            Target::Files(_) => Vec::new(),
+            Target::Files(_) | Target::Nowhere => Vec::new(),
         }
     }
 

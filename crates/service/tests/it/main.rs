@@ -5,6 +5,7 @@
 mod algorithms;
 mod aliases;
 mod audit;
+mod audit_fields;
 mod audit_log;
 mod deletion;
 mod dev_clock;
