@@ -184,24 +184,12 @@ impl Entry {
         noted.resolved = input.resolved().map(|(member, sent)| (member, sent.map(str::to_owned)));
     }
 
-    /// The members of `requestParameters`, where another protocol brought them: JSON without braces and without secrets.
-    #[allow(dead_code, reason = "the Query protocol's frame brings them")]
-    pub(crate) fn note_request_members(&self, members: Vec<u8>) {
-        self.noted().parameters = Some(members);
-    }
-
     /// The reply.
     pub(crate) fn note_reply<T: Shown>(&self, output: &T) {
         if self.is_carrier {
             return;
         }
         self.noted().response = json::shown(output);
-    }
-
-    /// The members of `responseElements`, where another protocol brings them: JSON without braces and without secrets.
-    #[allow(dead_code, reason = "the Query protocol's frame brings them")]
-    pub(crate) fn note_reply_members(&self, members: Vec<u8>) {
-        self.noted().response = members;
     }
 
     /// That a success tells the key's ARN among the elements of its reply.
