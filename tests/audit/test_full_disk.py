@@ -1,4 +1,4 @@
-"""A full disk under load: calls fail cleanly, nothing that was answered is unrecorded, and service resumes when there is room.
+"""A full disk under load: calls fail cleanly, nothing that was answered is unrecorded, service resumes when there is room.
 
 The disk is a small tmpfs, for which the test needs the right to mount one.
 """
@@ -63,8 +63,8 @@ def test_a_full_disk(tmp_path):
                 event["requestParameters"]["description"]
                 for event in found
                 if event["eventName"] == "UpdateKeyDescription"
-                and event["requestParameters"]["keyId"] == own
                 and "errorCode" not in event
+                and event["requestParameters"]["keyId"] == own
             ]
             assert now[own] in changes, "a change without a record"
 
