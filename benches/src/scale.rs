@@ -20,6 +20,7 @@ use strongroom_core::secret::SecretBytes;
 use strongroom_core::world::{Clock, SystemClock};
 use strongroom_crypto::digest::sha256;
 use strongroom_crypto::rng::SystemRng;
+use strongroom_service::audit::AuditDestination;
 use strongroom_service::{
     AccessKeyConfig, AccountConfig, DevTools, IdentityConfig, Limits, Node, Parts, Request, Role,
 };
@@ -307,6 +308,7 @@ impl Filler {
             identity: IdentityConfig { accounts: vec![account] },
             role: Role::Dev(DevTools::on_disk()),
             limits: Limits::default(),
+            audit: AuditDestination::Memory,
         };
         Ok(Self { node: Arc::new(Node::start(parts).await?) })
     }

@@ -1,4 +1,4 @@
-"""A full disk under load: calls fail cleanly, nothing that was answered is unrecorded, service resumes when there is room.
+"""A full disk under load: calls fail cleanly, what was answered is recorded, service resumes when there is room.
 
 The disk is a small tmpfs, for which the test needs the right to mount one.
 """

@@ -1,7 +1,8 @@
-"""500 times `kill -9` at a random moment under load: each call that was answered is in the log, once, and so is each change.
+"""500 times `kill -9` at a random moment under load: each answered call is in the log, once, and so is each change.
 
-Several callers change keys and use them, each noting the request id of every answer it got. After the last kill the whole
-log is read: it verifies, holds each of those requests exactly once, and no event twice; and what the store has, the log has.
+Several callers change keys and use them, each noting the request id of every answer it got. After the last kill the
+whole log is read: it verifies, holds each of those requests exactly once, and no event twice; and what the store has,
+the log has.
 """
 
 import http.client
