@@ -20,7 +20,7 @@ mod sealed;
 #[cfg(test)]
 mod tests;
 
-pub use handle::Handle;
+pub use handle::{Handle, material_id_of};
 pub use import::{ImportParameters, ImportRefusal, ImportRequest};
 pub use open::{Cold, Genesis, Opening, Vault};
 pub use sealed::RecordName;

@@ -35,6 +35,7 @@ use strongroom_core::secret::SecretBytes;
 pub use accounts::{AccountEntry, AccountError, NewAccount};
 pub(crate) use configured::{DirectoryError, Foundation};
 pub(crate) use directory::Directory;
+pub(crate) use draft::Draft;
 pub(crate) use last_uses::LastUse;
 pub(crate) use signing_keys::SigningKeys;
 pub(crate) use standing::Standing;
