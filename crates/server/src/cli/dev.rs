@@ -7,7 +7,7 @@ use std::sync::Arc;
 use strongroom_core::ids::AccountId;
 use strongroom_core::secret::SecretBytes;
 use strongroom_crypto::rng::SystemRng;
-use strongroom_service::{AccessKeyConfig, AccountConfig, DevTools, IdentityConfig, Role};
+use strongroom_service::{AccessKeyConfig, AccountConfig, DevTools, IdentityConfig, Role, StartError};
 use strongroom_store::{MemoryStore, SqliteStore};
 use strongroom_vault::seal::{KeyFileSeal, MemorySeal};
 
@@ -17,6 +17,7 @@ use super::{Failure, paths};
 use crate::admin::client::DEV_ADDRESS;
 use crate::config::Limits;
 use crate::net::Settings;
+use crate::seed::{self, SeedFile};
 
 const ACCOUNT: &str = "000000000000";
 const ACCESS_KEY: &str = "test";
@@ -45,6 +46,10 @@ pub(super) struct Dev {
     /// Keep keys in this directory (made when missing, with a key file root.key beside them).
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    /// Begin with the accounts, keys and faults of this file (TOML or YAML, see docs/dev.md). With --data, what was seeded
+    /// before is left as it is.
+    #[arg(long, value_name = "FILE")]
+    seed: Option<PathBuf>,
 }
 
 /// What `--admin` says.
@@ -60,13 +65,24 @@ impl Dev {
             return tool.run();
         }
         let admin = self.admin_plan();
+        let (seed, lines) = match &self.seed {
+            Some(path) => {
+                let SeedFile { seed, lines } = seed::read_file(path).map_err(Failure::usage)?;
+                (Some(seed), Some(lines))
+            }
+            None => (None, None),
+        };
         let place = self.data.map_or_else(|| Place::Memory(Arc::new(MemoryStore::new())), Place::Directory);
         let tools = match &place {
             Place::Memory(store) => DevTools::in_memory(Arc::clone(store)),
             Place::Directory(_) => DevTools::on_disk(),
         };
         run(Plan {
-            role: Role::Dev(tools),
+            role: Role::Dev(tools.with_seed(seed)),
+            explain: Box::new(move |error| match (&error, &lines) {
+                (StartError::Seed(problems), Some(lines)) => Failure::usage(lines.describe(problems)),
+                (_, _) => Failure::work(error),
+            }),
             listen: self.listen,
             admin,
             otlp_endpoint: None,

@@ -16,7 +16,7 @@ use strongroom_service::IdentityConfig;
 
 pub use limits::Limits;
 pub use secret::PassphraseSource;
-pub(crate) use secret::read_secret_file;
+pub(crate) use secret::{SecretText, read_secret_file};
 
 /// What `serve` and `init` need to know.
 #[derive(Debug)]
