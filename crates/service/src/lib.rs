@@ -50,3 +50,5 @@ pub use identity::{
 pub use inspect::{Inspection, inspect};
 pub use metrics::{Family, Labels, Sample, Value};
 pub use node::{Limits, Mode, Node, Parts, Role, StartError};
+pub use sts::issuers::{FetchKeys, Fetched, IssuerConfig, IssuersConfig, JwksSource};
+pub use sts::jwt;

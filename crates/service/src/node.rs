@@ -20,6 +20,7 @@ use crate::key_pairs::KeyPairs;
 use crate::keys::{Keyring, LastUsage};
 use crate::metrics::{CacheFigures, Family, MeasuredStore, Metrics, cache_families};
 use crate::slow::SlowPool;
+use crate::sts::issuers::Issuers;
 use crate::sts::sessions::Sessions;
 use crate::tasks::{Background, Counting, Tasks};
 
@@ -146,6 +147,7 @@ pub struct Node {
     pub(crate) directory: Directory,
     pub(crate) signing_keys: SigningKeys,
     pub(crate) sessions: Sessions,
+    pub(crate) issuers: Issuers,
     pub(crate) key_pairs: KeyPairs,
     pub(crate) slow: Arc<SlowPool>,
     pub(crate) metrics: Arc<Metrics>,
@@ -192,6 +194,7 @@ impl Node {
             rng: Arc::clone(&rng),
             clock: Arc::clone(&clock),
         };
+        let issuers = Issuers::new(identity.issuers.clone());
         let directory = Directory::start(foundation, identity, strangers(mode)).await?;
         let slow = Arc::new(SlowPool::new(&limits)?);
         let keyring = Arc::new(Keyring::new(store, Arc::clone(&vault), Arc::clone(&rng)));
@@ -223,6 +226,7 @@ impl Node {
             directory,
             signing_keys: SigningKeys::default(),
             sessions: Sessions::default(),
+            issuers,
             slow,
             journal,
             kept_decisions: KeptDecisions::default(),

@@ -15,6 +15,7 @@ mod answer;
 mod certificate;
 mod guard;
 mod http;
+mod key_sets;
 mod listener;
 mod reply;
 mod stop;
@@ -22,6 +23,7 @@ mod tls;
 
 pub use answer::Answer;
 pub use certificate::Validity;
+pub(crate) use key_sets::KeySets;
 pub use listener::{Settings, serve};
 pub use stop::Stop;
 pub use tls::{TlsError, TlsIdentity};

@@ -159,7 +159,7 @@ impl TestKms {
             seal: Box::new(SharedSeal(Arc::clone(&seal))),
             clock: clock.clone(),
             rng,
-            identity: IdentityConfig { accounts: vec![account(OWNER), account(STRANGER)] },
+            identity: IdentityConfig { accounts: vec![account(OWNER), account(STRANGER)], ..IdentityConfig::default() },
             role,
             limits: Limits { task_period, ..Limits::default() },
         };
