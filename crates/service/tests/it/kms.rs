@@ -159,7 +159,10 @@ impl TestKms {
             seal: Box::new(SharedSeal(Arc::clone(&seal))),
             clock: clock.clone(),
             rng,
-            identity: IdentityConfig { accounts: vec![account(OWNER), account(STRANGER)], ..IdentityConfig::default() },
+            identity: IdentityConfig {
+                accounts: vec![account(OWNER), account(STRANGER)],
+                issuers: crate::web_identity::issuers(),
+            },
             role,
             limits: Limits { task_period, ..Limits::default() },
         };
