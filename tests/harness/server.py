@@ -112,9 +112,9 @@ class Server:
         return line.decode().rstrip("\n")
 
 
-def dev(data=None, listen="127.0.0.1:0", admin="127.0.0.1:0"):
+def dev(data=None, listen="127.0.0.1:0", admin="127.0.0.1:0", more=()):
     """`strongroom dev`, in memory without `data`."""
-    arguments = ["--listen", listen, "--admin", admin, *(["--data", data] if data else [])]
+    arguments = ["--listen", listen, "--admin", admin, *(["--data", data] if data else []), *more]
     return Server(["dev", *arguments])
 
 
