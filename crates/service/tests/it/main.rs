@@ -5,6 +5,7 @@
 mod algorithms;
 mod aliases;
 mod audit;
+mod corpus;
 mod deletion;
 mod dev_clock;
 mod dev_faults;
