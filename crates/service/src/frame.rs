@@ -173,6 +173,24 @@ impl<'a> Cx<'a> {
         }
     }
 
+    /// The same call, judged as if it had come in `region`.
+    pub(crate) fn in_region(&self, region: Region) -> Cx<'_> {
+        let Self { node, op, caller, standing, account, now, entry, circumstances, .. } = *self;
+        Cx {
+            node,
+            op,
+            caller,
+            standing,
+            account,
+            region,
+            now,
+            entry,
+            circumstances,
+            opened: Mutex::default(),
+            met_faults: Met::default(),
+        }
+    }
+
     pub(crate) fn keyring(&self) -> &Keyring {
         &self.node.keyring
     }
