@@ -188,6 +188,7 @@ impl<'a> Cx<'a> {
             circumstances,
             opened: Mutex::default(),
             met_faults: Met::default(),
+            decisions: Decisions::default(),
         }
     }
 
