@@ -6,10 +6,10 @@ import subprocess
 
 import pytest
 from botocore.exceptions import ClientError
+from test_iam import client
 
 from harness.server import BINARY, Installation
 from harness.wire import Credentials
-from test_iam import client
 
 
 @pytest.fixture

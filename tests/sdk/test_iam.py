@@ -1,4 +1,4 @@
-"""Identities by IAM's own API, through boto3 and the AWS CLI: every operation of the list, and what follows for keys."""
+"""Identities by IAM's own API, through boto3 and the AWS CLI: every operation, and what follows for keys."""
 
 import contextlib
 import io
@@ -110,8 +110,10 @@ def story(account):
     def names(member, key, *expect):
         return lambda answer: [item[key] for item in answer[member]] == list(expect)
 
-    yield "CreateUser", {**user, "Path": "/team/", "Tags": tags}, lambda a: (
-        a["User"]["Arn"] == f"{arn}:user/team/ann" and a["User"]["UserId"].startswith("AIDA")
+    yield (
+        "CreateUser",
+        {**user, "Path": "/team/", "Tags": tags},
+        lambda a: a["User"]["Arn"] == f"{arn}:user/team/ann" and a["User"]["UserId"].startswith("AIDA"),
     )
     yield "GetUser", user, lambda a: a["User"]["Tags"] == tags and a["User"]["Path"] == "/team/"
     yield "GetUser", {}, lambda a: a["User"]["Arn"] == f"{arn}:root"
@@ -144,8 +146,10 @@ def story(account):
     version = {"PolicyArn": policy, "PolicyDocument": allow("kms:ListAliases")}
     yield "CreatePolicyVersion", version, lambda a: a["PolicyVersion"]["IsDefaultVersion"] is False
     yield "SetDefaultPolicyVersion", {"PolicyArn": policy, "VersionId": "v2"}, None
-    yield "GetPolicyVersion", {"PolicyArn": policy, "VersionId": "v1"}, lambda a: (
-        a["PolicyVersion"]["Document"] == json.loads(document) and not a["PolicyVersion"]["IsDefaultVersion"]
+    yield (
+        "GetPolicyVersion",
+        {"PolicyArn": policy, "VersionId": "v1"},
+        lambda a: a["PolicyVersion"]["Document"] == json.loads(document) and not a["PolicyVersion"]["IsDefaultVersion"],
     )
     yield "ListPolicyVersions", {"PolicyArn": policy}, names("Versions", "VersionId", "v2", "v1")
     yield "DeletePolicyVersion", {"PolicyArn": policy, "VersionId": "v1"}, None
@@ -155,16 +159,22 @@ def story(account):
     yield "UntagPolicy", {"PolicyArn": policy, "TagKeys": ["dept"]}, None
 
     role_members = {**role, "AssumeRolePolicyDocument": trust(f"{arn}:user/ann"), "Tags": tags, "Description": "d"}
-    yield "CreateRole", role_members, lambda a: (
-        a["Role"]["Arn"] == f"{arn}:role/app"
-        and a["Role"]["AssumeRolePolicyDocument"] == json.loads(trust(f"{arn}:user/ann"))
-        and a["Role"]["RoleId"].startswith("AROA")
+    yield (
+        "CreateRole",
+        role_members,
+        lambda a: (
+            a["Role"]["Arn"] == f"{arn}:role/app"
+            and a["Role"]["AssumeRolePolicyDocument"] == json.loads(trust(f"{arn}:user/ann"))
+            and a["Role"]["RoleId"].startswith("AROA")
+        ),
     )
     yield "GetRole", role, lambda a: a["Role"]["MaxSessionDuration"] == 3600 and a["Role"]["Tags"] == tags
     yield "ListRoles", {}, names("Roles", "RoleName", "app")
     yield "UpdateRole", {**role, "MaxSessionDuration": 7200}, None
-    yield "UpdateRoleDescription", {**role, "Description": "new"}, lambda a: (
-        a["Role"]["Description"] == "new" and a["Role"]["MaxSessionDuration"] == 7200
+    yield (
+        "UpdateRoleDescription",
+        {**role, "Description": "new"},
+        lambda a: a["Role"]["Description"] == "new" and a["Role"]["MaxSessionDuration"] == 7200,
     )
     yield "UpdateAssumeRolePolicy", {**role, "PolicyDocument": trust(f"{arn}:root")}, None
     yield "TagRole", {**role, "Tags": [{"Key": "c", "Value": "d"}]}, None
@@ -184,17 +194,27 @@ def story(account):
         yield f"ListAttached{noun}Policies", owner, attached
     for noun, owner in (("User", user), ("Role", role)):
         yield f"Put{noun}PermissionsBoundary", {**owner, "PermissionsBoundary": policy}, None
-        yield f"Get{noun}", owner, lambda a, noun=noun: (
-            a[noun]["PermissionsBoundary"]
-            == {"PermissionsBoundaryType": "PermissionsBoundaryPolicy", "PermissionsBoundaryArn": policy}
+        yield (
+            f"Get{noun}",
+            owner,
+            lambda a, noun=noun: (
+                a[noun]["PermissionsBoundary"]
+                == {"PermissionsBoundaryType": "PermissionsBoundaryPolicy", "PermissionsBoundaryArn": policy}
+            ),
         )
-    yield "ListEntitiesForPolicy", {"PolicyArn": policy}, lambda a: (
-        [u["UserName"] for u in a["PolicyUsers"]] == ["ann"]
-        and [g["GroupName"] for g in a["PolicyGroups"]] == ["devs"]
-        and [r["RoleName"] for r in a["PolicyRoles"]] == ["app"]
+    yield (
+        "ListEntitiesForPolicy",
+        {"PolicyArn": policy},
+        lambda a: (
+            [u["UserName"] for u in a["PolicyUsers"]] == ["ann"]
+            and [g["GroupName"] for g in a["PolicyGroups"]] == ["devs"]
+            and [r["RoleName"] for r in a["PolicyRoles"]] == ["app"]
+        ),
     )
-    yield "GetPolicy", {"PolicyArn": policy}, lambda a: (
-        a["Policy"]["AttachmentCount"] == 3 and a["Policy"]["PermissionsBoundaryUsageCount"] == 2
+    yield (
+        "GetPolicy",
+        {"PolicyArn": policy},
+        lambda a: a["Policy"]["AttachmentCount"] == 3 and a["Policy"]["PermissionsBoundaryUsageCount"] == 2,
     )
     for noun, owner in (("User", user), ("Role", role)):
         yield f"Delete{noun}PermissionsBoundary", owner, None
@@ -202,40 +222,54 @@ def story(account):
         yield f"Detach{noun}Policy", {**owner, "PolicyArn": policy}, None
         yield f"Detach{noun}Policy", {**owner, "PolicyArn": read_only}, None
 
-    yield "CreateAccessKey", user, lambda a: (
-        a["AccessKey"]["AccessKeyId"].startswith("AKIA") and len(a["AccessKey"]["SecretAccessKey"]) == 40
+    yield (
+        "CreateAccessKey",
+        user,
+        lambda a: a["AccessKey"]["AccessKeyId"].startswith("AKIA") and len(a["AccessKey"]["SecretAccessKey"]) == 40,
     )
     yield "ListAccessKeys", user, names("AccessKeyMetadata", "Status", "Active")
     key = yield "LAST ACCESS KEY"
-    yield "GetAccessKeyLastUsed", {"AccessKeyId": key}, lambda a: (
-        a["UserName"] == "ann" and a["AccessKeyLastUsed"] == {"ServiceName": "N/A", "Region": "N/A"}
+    yield (
+        "GetAccessKeyLastUsed",
+        {"AccessKeyId": key},
+        lambda a: a["UserName"] == "ann" and a["AccessKeyLastUsed"] == {"ServiceName": "N/A", "Region": "N/A"},
     )
     yield "UpdateAccessKey", {**user, "AccessKeyId": key, "Status": "Inactive"}, None
     yield "ListAccessKeys", user, names("AccessKeyMetadata", "Status", "Inactive")
     yield "DeleteAccessKey", {**user, "AccessKeyId": key}, None
 
     named = {"OpenIDConnectProviderArn": provider}
-    yield "CreateOpenIDConnectProvider", {
-        "Url": f"https://{ISSUER}",
-        "ClientIDList": ["app"],
-        "ThumbprintList": [THUMBPRINT],
-        "Tags": tags,
-    }, lambda a: a["OpenIDConnectProviderArn"] == provider
+    yield (
+        "CreateOpenIDConnectProvider",
+        {
+            "Url": f"https://{ISSUER}",
+            "ClientIDList": ["app"],
+            "ThumbprintList": [THUMBPRINT],
+            "Tags": tags,
+        },
+        lambda a: a["OpenIDConnectProviderArn"] == provider,
+    )
     yield "ListOpenIDConnectProviders", {}, names("OpenIDConnectProviderList", "Arn", provider)
     yield "AddClientIDToOpenIDConnectProvider", {**named, "ClientID": "web"}, None
     yield "AddClientIDToOpenIDConnectProvider", {**named, "ClientID": "web"}, None
     yield "RemoveClientIDFromOpenIDConnectProvider", {**named, "ClientID": "app"}, None
     yield "UpdateOpenIDConnectProviderThumbprint", {**named, "ThumbprintList": [THUMBPRINT[::-1]]}, None
-    yield "GetOpenIDConnectProvider", named, lambda a: (
-        (a["Url"], a["ClientIDList"], a["ThumbprintList"]) == (ISSUER, ["web"], [THUMBPRINT[::-1]])
+    yield (
+        "GetOpenIDConnectProvider",
+        named,
+        lambda a: (a["Url"], a["ClientIDList"], a["ThumbprintList"]) == (ISSUER, ["web"], [THUMBPRINT[::-1]]),
     )
     yield "TagOpenIDConnectProvider", {**named, "Tags": [{"Key": "c", "Value": "d"}]}, None
     yield "ListOpenIDConnectProviderTags", named, names("Tags", "Key", "Dept", "c")
     yield "UntagOpenIDConnectProvider", {**named, "TagKeys": ["c"]}, None
     yield "DeleteOpenIDConnectProvider", named, None
 
-    yield "GetAccountSummary", {}, lambda a: (
-        a["SummaryMap"]["Users"] == 1 and a["SummaryMap"]["UsersQuota"] == 5000 and a["SummaryMap"]["Policies"] == 1
+    yield (
+        "GetAccountSummary",
+        {},
+        lambda a: (
+            a["SummaryMap"]["Users"] == 1 and a["SummaryMap"]["UsersQuota"] == 5000 and a["SummaryMap"]["Policies"] == 1
+        ),
     )
     yield "ListAccountAliases", {}, lambda a: a["AccountAliases"] == []
     yield "RemoveUserFromGroup", {**group, **user}, None
