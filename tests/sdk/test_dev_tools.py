@@ -14,11 +14,10 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from conftest import Place
 
 from harness.server import BINARY, Installation, dev
 from harness.wire import Credentials
-
-from conftest import Place
 
 
 @pytest.fixture

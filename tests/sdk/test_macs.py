@@ -1,5 +1,5 @@
-"""GenerateMac and VerifyMac of keys that never leave: the length, that it is a function of key and message, and that nothing
-else verifies. That the value is HMAC's is shown with imported keys (test_import)."""
+"""GenerateMac and VerifyMac of keys that never leave: the length, that it is a function of key and message, and that
+nothing else verifies. That the value is HMAC's is shown with imported keys (test_import)."""
 
 import pytest
 

@@ -5,6 +5,7 @@ import os
 import shutil
 import sqlite3
 import subprocess
+from datetime import UTC
 
 import pytest
 
@@ -37,7 +38,9 @@ def installation(tmp_path):
 
 
 def examine(installation, *arguments, code):
-    done = strongroom("doctor", "--config", installation.config, "--output", "json", *arguments, **installation.environment)
+    done = strongroom(
+        "doctor", "--config", installation.config, "--output", "json", *arguments, **installation.environment
+    )
     assert done.returncode == code, done.stdout + done.stderr
     findings = json.loads(done.stdout)["findings"]
     for finding in findings:
@@ -97,7 +100,7 @@ def test_a_certificate_that_expires(installation, days, verdict, words):
 
 
 def make_certificate(installation, days):
-    from datetime import datetime, timedelta, timezone
+    from datetime import datetime, timedelta
 
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
@@ -105,7 +108,7 @@ def make_certificate(installation, days):
     pem = (installation.folder / "key.pem").read_bytes()
     key = serialization.load_pem_private_key(pem, None)
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-    now = datetime.now(timezone.utc)
+    now = datetime.now(UTC)
     builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
     builder = builder.not_valid_before(now - timedelta(days=30)).not_valid_after(now + timedelta(days=days, hours=1))
     certificate = builder.sign(key, hashes.SHA256())
@@ -159,7 +162,10 @@ def test_completions_know_every_command(shell):
 
 def test_bash_takes_its_completions():
     script = strongroom("completions", "bash").stdout
-    ask = script + '\nCOMP_WORDS=(strongroom do) COMP_CWORD=1\n_strongroom strongroom do strongroom\necho "${COMPREPLY[@]}"'
+    ask = (
+        script
+        + '\nCOMP_WORDS=(strongroom do) COMP_CWORD=1\n_strongroom strongroom do strongroom\necho "${COMPREPLY[@]}"'
+    )
     done = subprocess.run(["bash", "-c", ask], capture_output=True, text=True, timeout=30)
     assert done.stdout.split() == ["doctor"], done
 

@@ -69,7 +69,11 @@ def test_a_call_is_a_span_under_its_callers_own(tmp_path, collector):
         key = kms.key()["KeyId"]
         reply = kms.call("Encrypt", KeyId=key, Plaintext="c2VjcmV0")
         refused = kms.call("DescribeKey", KeyId="alias/nobody")
-        joined = kms.send("TrentService.Encrypt", b'{"KeyId":"%s","Plaintext":"c2VjcmV0"}' % key.encode(), extra={"traceparent": TRACEPARENT})
+        joined = kms.send(
+            "TrentService.Encrypt",
+            b'{"KeyId":"%s","Plaintext":"c2VjcmV0"}' % key.encode(),
+            extra={"traceparent": TRACEPARENT},
+        )
         kms.close()
     spans = collector.all()
     assert {"service.name": "strongroom"}.items() <= collector.resources[0].items()
