@@ -125,9 +125,10 @@ impl Scene {
         let deny = trace.statements.iter().find(|own| own.effect == Effect::Deny && is_met(own.outcome));
         let allows = |layer| {
             let applies = |outcome| matches!(outcome, Outcome::Applies(_));
-            trace.statements.iter().any(|own| {
-                own.at.layer == layer && own.effect == Effect::Allow && applies(own.outcome)
-            })
+            trace
+                .statements
+                .iter()
+                .any(|own| own.at.layer == layer && own.effect == Effect::Allow && applies(own.outcome))
         };
         let is_granted = trace.grants.iter().any(|(_, outcome)| matches!(outcome, GrantOutcome::Allows(_)));
         match (decision, deny) {
