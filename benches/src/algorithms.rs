@@ -29,7 +29,7 @@ use strongroom_crypto::derived::MessageNonce;
 use strongroom_crypto::digest::sha256;
 use strongroom_crypto::material::{Material, Message, SymmetricSuite};
 use strongroom_crypto::rng::SystemRng;
-use strongroom_service::{AccessKeyConfig, AccountConfig, IdentityConfig, Limits, Node, Parts, Request, Role};
+use strongroom_service::{AccessKeyConfig, AccountConfig, IdentityConfig, Limits, Node, Parts, Regions, Request, Role};
 use strongroom_store::MemoryStore;
 use strongroom_vault::seal::MemorySeal;
 use strongroom_wire::sigv4::{Credentials, Scope, sign};
@@ -437,6 +437,7 @@ impl Service {
             rng: Arc::new(SystemRng),
             identity: IdentityConfig { accounts: vec![account] },
             role: Role::Serve,
+            regions: Regions::any(),
             limits: Limits { task_period: None, ..Limits::default() },
         }))?;
         Ok(Self { node: Arc::new(node), runtime, now })

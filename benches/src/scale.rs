@@ -21,7 +21,7 @@ use strongroom_core::world::{Clock, SystemClock};
 use strongroom_crypto::digest::sha256;
 use strongroom_crypto::rng::SystemRng;
 use strongroom_service::{
-    AccessKeyConfig, AccountConfig, DevTools, IdentityConfig, Limits, Node, Parts, Request, Role,
+    AccessKeyConfig, AccountConfig, DevTools, IdentityConfig, Limits, Node, Parts, Regions, Request, Role,
 };
 use strongroom_store::SqliteStore;
 use strongroom_vault::seal::KeyFileSeal;
@@ -305,6 +305,7 @@ impl Filler {
             clock: Arc::new(SystemClock),
             rng: Arc::new(SystemRng),
             identity: IdentityConfig { accounts: vec![account] },
+            regions: Regions::any(),
             role: Role::Dev(DevTools::on_disk()),
             limits: Limits::default(),
         };

@@ -58,6 +58,18 @@ impl KeyRecord {
         self.materials.iter().rev().find(|material| material.id == id)
     }
 
+    /// Whether it is a replica of a key in another Region.
+    pub fn is_replica(&self) -> bool {
+        self.multi_region.as_ref().is_some_and(MultiRegion::is_replica)
+    }
+
+    /// The ARNs of its relatives in other Regions, the primary's first.
+    pub fn relatives(&self) -> impl Iterator<Item = KeyArn> + '_ {
+        let regions =
+            self.multi_region.iter().flat_map(|family| std::iter::once(&family.primary).chain(&family.replicas));
+        regions.filter(|region| **region != self.arn.region).map(|region| KeyArn { region: *region, ..self.arn })
+    }
+
     /// Whether the API shows material ids for this key (behaviours 4.1, `CurrentKeyMaterialId`).
     pub fn shows_material_ids(&self) -> bool {
         matches!(self.spec, KeySpec::SymmetricDefault) && matches!(self.origin, Origin::AwsKms | Origin::External)
@@ -73,6 +85,15 @@ pub struct MultiRegion {
     pub primary: Region,
     /// The Regions of all replicas.
     pub replicas: Vec<Region>,
+    /// How long this key will wait for its destruction once its last replica is gone; only while `PendingReplicaDeletion`.
+    pub deletion_window_days: Option<u32>,
+}
+
+impl MultiRegion {
+    /// Whether the key that has this is a replica.
+    pub fn is_replica(&self) -> bool {
+        self.kind == MultiRegionKeyType::Replica
+    }
 }
 
 /// One version of a key's material, wrapped under the account's wrapping key.

@@ -4,6 +4,7 @@
 //! I/O, async, JSON, the time of day. Everything above may import this crate; it imports none of ours.
 
 pub mod arn;
+pub mod family;
 pub mod generated;
 pub mod grant;
 pub mod identity;

@@ -9,7 +9,7 @@
 
 use crate::generated::{KeySpec, KeyState, Origin, RotationType};
 use crate::ids::KeyMaterialId;
-use crate::key::{AutomaticRotation, KeyMaterial, KeyRecord, Rotation};
+use crate::key::{AutomaticRotation, KeyMaterial, KeyRecord, MultiRegion, Rotation};
 use crate::world::Timestamp;
 
 impl AutomaticRotation {
@@ -32,6 +32,14 @@ impl KeyMaterial {
         self.wrapped.as_ref().and(self.import.as_ref()).and_then(|import| import.valid_to)
     }
 
+    /// Takes the bytes away; what the material is called stays.
+    fn empty(&mut self) {
+        self.wrapped = None;
+        if let Some(import) = &mut self.import {
+            import.valid_to = None;
+        }
+    }
+
     fn has_expired(&self, now: Timestamp) -> bool {
         self.expiry().is_some_and(|expiry| expiry <= now)
     }
@@ -50,10 +58,54 @@ impl KeyRecord {
 
     /// The earliest moment at which time changes this key.
     pub fn next_due(&self) -> Option<Timestamp> {
-        let rotation =
-            self.rotation.automatic.filter(|_| self.state == KeyState::Enabled).map(|automatic| automatic.next);
+        let rotation = self.rotation.automatic.filter(|_| self.rotates_by_itself()).map(|automatic| automatic.next);
         let expiries = self.materials.iter().chain(&self.pending_material).filter_map(KeyMaterial::expiry);
-        expiries.chain(rotation).chain(self.is_pending_deletion().then_some(self.deletion_date).flatten()).min()
+        let deletion = self.is_pending_deletion().then_some(self.deletion_date).flatten();
+        // What settles does so at the next look, whenever that is.
+        let settlement = self.is_settling().then_some(Timestamp::default());
+        expiries.chain(rotation).chain(deletion).chain(settlement).min()
+    }
+
+    /// Whether it is in a state that passes by itself.
+    pub fn is_settling(&self) -> bool {
+        matches!(self.state, KeyState::Creating | KeyState::Updating)
+    }
+
+    /// Ends a state that passes by itself, and says whether it was in one.
+    pub fn settle(&mut self) -> bool {
+        let is_settling = self.is_settling();
+        if is_settling {
+            self.state = if self.lacks_material() { KeyState::PendingImport } else { KeyState::Enabled };
+        }
+        is_settling
+    }
+
+    /// A primary rotates, and its replicas with it; its own state alone decides.
+    fn rotates_by_itself(&self) -> bool {
+        self.state == KeyState::Enabled && !self.is_replica()
+    }
+
+    /// Begins the waiting period before the destruction; a primary with replicas waits for them first.
+    pub fn begin_deletion(&mut self, window_days: u32, now: Timestamp) {
+        match &mut self.multi_region {
+            Some(family) if !family.is_replica() && !family.replicas.is_empty() => {
+                self.state = KeyState::PendingReplicaDeletion;
+                family.deletion_window_days = Some(window_days);
+            }
+            Some(_) | None => {
+                self.state = KeyState::PendingDeletion;
+                self.deletion_date = Some(now.plus_days(window_days.into()));
+            }
+        }
+    }
+
+    /// Ends the waiting period: the key is disabled, or waits for imported material that it lacks.
+    pub fn cancel_deletion(&mut self) {
+        self.state = if self.lacks_material() { KeyState::PendingImport } else { KeyState::Disabled };
+        self.deletion_date = None;
+        if let Some(family) = &mut self.multi_region {
+            family.deletion_window_days = None;
+        }
     }
 
     /// Whether the waiting period is over.
@@ -63,7 +115,7 @@ impl KeyRecord {
 
     /// Whether the automatic rotation is due, and the state lets it happen.
     pub fn is_rotation_due(&self, now: Timestamp) -> bool {
-        self.state == KeyState::Enabled && self.rotation.automatic.is_some_and(|automatic| automatic.next <= now)
+        self.rotates_by_itself() && self.rotation.automatic.is_some_and(|automatic| automatic.next <= now)
     }
 
     /// Makes `material` the current one, as the automatic rotation of `now`.
@@ -82,28 +134,26 @@ impl KeyRecord {
         self.materials.push(KeyMaterial { rotation: Some(Rotation { date: now, kind }), ..material });
     }
 
-    /// Deletes imported material that has expired, and says which.
-    pub fn expire_materials(&mut self, now: Timestamp) -> Vec<KeyMaterialId> {
+    /// The imported materials that have expired.
+    pub fn expired_materials(&self, now: Timestamp) -> Vec<KeyMaterialId> {
         let all = self.materials.iter().chain(&self.pending_material);
-        let expired: Vec<_> = all.filter(|material| material.has_expired(now)).map(|material| material.id).collect();
-        for id in &expired {
-            self.delete_material(*id);
-        }
-        expired
+        all.filter(|material| material.has_expired(now)).map(|material| material.id).collect()
     }
 
     /// Deletes imported material, and says whether the key has one of this id.
     ///
-    /// Pending material is dropped whole. The others leave their id behind: the key waits for the same bytes again.
+    /// Pending material is dropped whole. All other leaves its id behind: the key waits for the same bytes again. So does a
+    /// replica for what its primary has pending.
     pub fn delete_material(&mut self, id: KeyMaterialId) -> bool {
-        if self.pending_material.take_if(|pending| pending.id == id).is_some() {
+        if self.pending_material.as_ref().is_some_and(|pending| pending.id == id) {
+            match &mut self.pending_material {
+                Some(pending) if self.multi_region.as_ref().is_some_and(MultiRegion::is_replica) => pending.empty(),
+                pending => *pending = None,
+            }
             return true;
         }
         let Some(material) = self.materials.iter_mut().find(|material| material.id == id) else { return false };
-        material.wrapped = None;
-        if let Some(import) = &mut material.import {
-            import.valid_to = None;
-        }
+        material.empty();
         if matches!(self.state, KeyState::Enabled | KeyState::Disabled) {
             self.state = KeyState::PendingImport;
         }
@@ -228,13 +278,15 @@ mod tests {
         let mut key = key(KeyState::Enabled);
         key.materials.push(material(2, Some(at(5))));
         key.pending_material = Some(material(3, Some(at(6))));
-        assert!(key.expire_materials(at(4)).is_empty());
-        assert_eq!(key.expire_materials(at(5)), [KeyMaterialId([2; 32])]);
+        assert!(key.expired_materials(at(4)).is_empty());
+        assert_eq!(key.expired_materials(at(5)), [KeyMaterialId([2; 32])]);
+        assert!(key.delete_material(KeyMaterialId([2; 32])));
         assert_eq!(key.state, KeyState::PendingImport);
         assert!(key.lacks_material());
         assert_eq!(key.materials[1].wrapped, None);
         assert_eq!(key.next_due(), Some(at(6)));
-        assert_eq!(key.expire_materials(at(6)), [KeyMaterialId([3; 32])]);
+        assert_eq!(key.expired_materials(at(6)), [KeyMaterialId([3; 32])]);
+        assert!(key.delete_material(KeyMaterialId([3; 32])));
         assert_eq!((key.pending_material.as_ref(), key.next_due()), (None, None));
         assert!(!key.delete_material(KeyMaterialId([9; 32])));
     }

@@ -108,6 +108,10 @@ pub(crate) struct Asked<'a> {
     pub(crate) expiration_model: Option<ExpirationModelType>,
     /// When imported material is to expire.
     pub(crate) valid_to: Option<Timestamp>,
+    /// Where a replica is to be made.
+    pub(crate) replica_region: Option<Region>,
+    /// Where the primary is to be.
+    pub(crate) primary_region: Option<Region>,
     /// Tags to be set.
     pub(crate) tags: &'a [Tag],
     /// Keys of tags to be removed.
@@ -286,6 +290,8 @@ impl Values<'_> {
             K::KmsMessageType => asked.message_type.map(|kind| Value::Text(kind.as_str())),
             K::KmsMultiRegion => of_key.map(|key| Value::Bool(key.multi_region.is_some())),
             K::KmsMultiRegionKeyType => of_key?.multi_region.map(|kind| Value::Text(kind.as_str())),
+            K::KmsPrimaryRegion => asked.primary_region.as_ref().map(|region| Value::Text(region.as_str())),
+            K::KmsReplicaRegion => asked.replica_region.as_ref().map(|region| Value::Text(region.as_str())),
             K::KmsPolicyName => asked.policy_name.map(Value::Text),
             K::KmsReEncryptOnSameKey => asked.re_encrypt_on_same_key.map(Value::Bool),
             K::KmsRequestAlias => asked.request_alias.map(|alias| Value::Text(alias.as_str())),
@@ -327,11 +333,9 @@ impl Values<'_> {
             K::KmsTrailingDaysWithoutKeyUsage => None,
 
             // Parameters of operations that this service does not offer.
-            K::KmsPrimaryRegion
-            | K::KmsRecipientAttestationImageSha384
+            K::KmsRecipientAttestationImageSha384
             | K::KmsRecipientAttestationNitroTpmPcr
             | K::KmsRecipientAttestationPcr
-            | K::KmsReplicaRegion
             | K::StsDurationSeconds
             | K::StsExternalId
             | K::StsRoleSessionName
@@ -497,6 +501,7 @@ mod tests {
                 kind: MultiRegionKeyType::Primary,
                 primary: region,
                 replicas: Vec::new(),
+                deletion_window_days: None,
             }),
             policy: "{}".into(),
             policy_principals: Vec::new(),

@@ -83,6 +83,12 @@ pub enum OpError {
         /// Its origin.
         origin: Origin,
     },
+    /// The operation is for multi-Region primary keys.
+    #[error("{0} is not a multi-Region primary key")]
+    NotPrimary(KeyArn),
+    /// The multi-Region key has a replica there already.
+    #[error("{0} exists")]
+    ReplicaExists(KeyArn),
     /// An automatic rotation is so near that one on demand would meet it.
     #[error("an automatic rotation of {0} is due")]
     RotationDue(KeyArn),
@@ -274,6 +280,10 @@ impl From<&OpError> for Fault {
                 E::KMSInvalidStateException,
                 format!("No available key material pending rotation for the key: {arn}."),
             ),
+            OpError::NotPrimary(arn) => {
+                Self::new(E::UnsupportedOperationException, format!("{arn} is not a multi-Region primary key."))
+            }
+            OpError::ReplicaExists(arn) => Self::new(E::AlreadyExistsException, format!("Key '{arn}' already exists")),
             OpError::InvalidImportToken => Self::silent(E::InvalidImportTokenException),
             OpError::ExpiredImportToken => Self::silent(E::ExpiredImportTokenException),
             OpError::IncorrectKeyMaterial => Self::silent(E::IncorrectKeyMaterialException),

@@ -72,7 +72,7 @@ pub(crate) struct Cx<'a> {
     /// The fault rules that this call has met; there are some in `dev` alone.
     met_faults: Met,
     /// What was decided for this call.
-    decisions: Decisions,
+    decisions: &'a Decisions,
 }
 
 /// An authenticated call, not yet decoded.
@@ -92,14 +92,15 @@ pub(crate) struct Call<'a> {
 pub(crate) async fn serve<O: Operation>(node: &Node, call: &Call<'_>) -> Result<Zeroizing<Vec<u8>>, OpError> {
     debug_assert_eq!(O::NAME, call.op, "the registry sends each operation to its own code");
     let entry = call.open_entry();
-    let cx = Cx::new(node, call, &entry);
+    let decisions = Decisions::default();
+    let cx = Cx::new(node, call, &entry, &decisions);
     let work = async {
         let input = json::decode::<O::Input>(call.body).map_err(OpError::Malformed)?;
         entry.note_request(&input);
         O::run(&cx, input).await
     };
     let outcome = AssertUnwindSafe(work).catch_unwind().await.unwrap_or(Err(OpError::Panicked));
-    node.kept_decisions.keep(call.request_id, call.op.as_str(), call.now, &cx.decisions);
+    node.kept_decisions.keep(call.request_id, call.op.as_str(), call.now, &decisions);
     if let Ok(output) = &outcome {
         entry.note_reply(output);
     }
@@ -155,7 +156,7 @@ impl Call<'_> {
 }
 
 impl<'a> Cx<'a> {
-    fn new(node: &'a Node, call: &'a Call<'_>, entry: &'a Entry) -> Self {
+    fn new(node: &'a Node, call: &'a Call<'_>, entry: &'a Entry, decisions: &'a Decisions) -> Self {
         let Call { op, ref caller, ref standing, account, region, now, circumstances, .. } = *call;
         Self {
             node,
@@ -169,7 +170,26 @@ impl<'a> Cx<'a> {
             circumstances,
             opened: Mutex::default(),
             met_faults: Met::default(),
-            decisions: Decisions::default(),
+            decisions,
+        }
+    }
+
+    /// The same call, judged as if it had come in `region`.
+    pub(crate) fn in_region(&self, region: Region) -> Cx<'_> {
+        let Self { node, op, caller, standing, account, now, entry, circumstances, decisions, .. } = *self;
+        Cx {
+            node,
+            op,
+            caller,
+            standing,
+            account,
+            region,
+            now,
+            entry,
+            circumstances,
+            opened: Mutex::default(),
+            met_faults: Met::default(),
+            decisions,
         }
     }
 

@@ -239,6 +239,10 @@ impl Node {
         body: &[u8],
     ) -> Result<Signer, Unauthenticated> {
         let region = unverified.region();
+        // The Regions are those of KMS alone: IAM has none, and STS answers in any.
+        if unverified.service() == "kms" && !self.regions.serve(region) {
+            return Err(AuthError::wrong_region(region).into());
+        }
         if let Some(token) = unverified.session_token()
             && let Some(session) = self.sessions.open(&self.vault, token, unverified.access_key_id())
         {

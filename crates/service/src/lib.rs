@@ -29,6 +29,7 @@ mod opening;
 mod ops;
 mod paging;
 mod query;
+mod regions;
 mod sealing;
 mod signing;
 mod slow;
@@ -50,3 +51,4 @@ pub use identity::{
 pub use inspect::{Inspection, inspect};
 pub use metrics::{Family, Labels, Sample, Value};
 pub use node::{Limits, Mode, Node, Parts, Role, StartError};
+pub use regions::Regions;

@@ -19,6 +19,7 @@ use crate::identity::{Directory, DirectoryError, Foundation, IdentityConfig, Ide
 use crate::key_pairs::KeyPairs;
 use crate::keys::{Keyring, LastUsage};
 use crate::metrics::{CacheFigures, Family, MeasuredStore, Metrics, cache_families};
+use crate::regions::Regions;
 use crate::slow::SlowPool;
 use crate::sts::sessions::Sessions;
 use crate::tasks::{Background, Counting, Tasks};
@@ -97,6 +98,8 @@ pub struct Parts {
     pub identity: IdentityConfig,
     /// For whom.
     pub role: Role,
+    /// Where.
+    pub regions: Regions,
     /// How much.
     pub limits: Limits,
 }
@@ -144,6 +147,7 @@ pub struct Node {
     /// The time by which clients sign. In `serve` it is the same.
     pub(crate) real_clock: Arc<dyn Clock>,
     pub(crate) directory: Directory,
+    pub(crate) regions: Regions,
     pub(crate) signing_keys: SigningKeys,
     pub(crate) sessions: Sessions,
     pub(crate) key_pairs: KeyPairs,
@@ -173,7 +177,7 @@ impl Node {
     /// # Errors
     /// [`StartError`]; nothing was overwritten.
     pub async fn start(parts: Parts) -> Result<Self, StartError> {
-        let Parts { store, seal, clock: real_clock, rng, identity, role, limits } = parts;
+        let Parts { store, seal, clock: real_clock, rng, identity, role, regions, limits } = parts;
         let mode = role.mode();
         let measured = Arc::new(MeasuredStore::new(store));
         let store: Arc<dyn Store> = Arc::clone(&measured) as Arc<dyn Store>;
@@ -221,6 +225,7 @@ impl Node {
             clock,
             real_clock,
             directory,
+            regions,
             signing_keys: SigningKeys::default(),
             sessions: Sessions::default(),
             slow,

@@ -71,6 +71,8 @@ struct StoredMultiRegion {
     kind: String,
     primary: String,
     replicas: Vec<String>,
+    #[serde(default)]
+    deletion_window_days: Option<u32>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -132,6 +134,7 @@ pub fn key_to_bytes(key: &KeyRecord) -> Vec<u8> {
             kind: multi_region.kind.to_string(),
             primary: multi_region.primary.to_string(),
             replicas: multi_region.replicas.iter().map(Region::to_string).collect(),
+            deletion_window_days: multi_region.deletion_window_days,
         }),
         policy: key.policy.to_string(),
         policy_principals: store_principals(&key.policy_principals),
@@ -281,6 +284,7 @@ fn load_multi_region(stored: StoredMultiRegion) -> Result<MultiRegion, BadRecord
         kind: parse(&stored.kind)?,
         primary: parse(&stored.primary)?,
         replicas: stored.replicas.iter().map(|region| parse(region)).collect::<Result<_, _>>()?,
+        deletion_window_days: stored.deletion_window_days,
     })
 }
 
@@ -378,6 +382,7 @@ mod tests {
                 kind: MultiRegionKeyType::Primary,
                 primary: "us-east-1".parse().expect("a Region"),
                 replicas: vec!["eu-west-1".parse().expect("a Region")],
+                deletion_window_days: Some(7),
             }),
             policy: "{}".into(),
             policy_principals: vec![NamedPrincipal { arn: "arn".into(), id: "AIDAX".into() }],

@@ -9,7 +9,7 @@ use quick_cache::sync::Cache;
 use strongroom_authz::proof::Authorized;
 use strongroom_core::arn::KeyArn;
 use strongroom_core::generated::KeySpec;
-use strongroom_core::ids::{AccountId, KeyMaterialId};
+use strongroom_core::ids::{AccountId, KeyMaterialId, Region};
 use strongroom_core::key::{KeyMaterial, KeyRecord, Wrapped};
 use strongroom_core::secret::{SecretArray, SecretBytes};
 use strongroom_core::world::{Rng, Timestamp};
@@ -143,6 +143,52 @@ impl Vault {
         self.wrap_material(arn, spec, &material.to_stored()?, now, rng)
     }
 
+    /// Makes one material for a multi-Region key and its relatives, wrapped for each of them in the order of `arns`.
+    ///
+    /// # Errors
+    /// As [`Vault::new_material`]; [`Error::DoesNotFit`] when these are not ARNs of relatives.
+    pub fn new_shared_material(
+        &self,
+        arns: &[KeyArn],
+        spec: KeySpec,
+        now: Timestamp,
+        rng: &dyn Rng,
+    ) -> Result<Vec<KeyMaterial>, Error> {
+        let first = arns.first().ok_or(Error::DoesNotFit)?;
+        if !arns.iter().all(|arn| are_relatives(first, arn)) {
+            return Err(Error::DoesNotFit);
+        }
+        let stored = Material::generate(spec, suite_of(first), rng)?.to_stored()?;
+        arns.iter().map(|arn| self.wrap_material(arn, spec, &stored, now, rng)).collect()
+    }
+
+    /// Wraps one material of a key for its replica in `region`.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchMaterial`] when it is not there, [`Error::DoesNotFit`] for a key or a Region that can have no replica,
+    /// [`Error::AccountKeyNotLoaded`], [`Error::Damaged`], [`Error::NoEntropy`].
+    pub fn copy_material(
+        &self,
+        key: &Authorized<Arc<KeyRecord>>,
+        material: &KeyMaterial,
+        region: Region,
+        rng: &dyn Rng,
+    ) -> Result<KeyMaterial, Error> {
+        let record = key.resource();
+        let (from, to) = (record.arn, KeyArn { region, ..record.arn });
+        if !are_relatives(&from, &to) {
+            return Err(Error::DoesNotFit);
+        }
+        let wrapped = material.wrapped.as_ref().ok_or(Error::NoSuchMaterial)?;
+        let account_key = self.account_key(from.account)?;
+        if account_key.version() != wrapped.wrapping_key_version {
+            return Err(Error::Damaged);
+        }
+        let stored = account_key.unwrap_material(&from, material.id, record.spec, wrapped)?;
+        let wrapped = account_key.wrap_material(&to, material.id, record.spec, &stored, rng)?;
+        Ok(KeyMaterial { wrapped: Some(wrapped), ..material.clone() })
+    }
+
     pub(crate) fn wrap_material(
         &self,
         arn: &KeyArn,
@@ -216,6 +262,12 @@ impl Vault {
     fn account_key(&self, account: AccountId) -> Result<Arc<AccountKey>, Error> {
         self.accounts.load().get(&account).cloned().ok_or(Error::AccountKeyNotLoaded)
     }
+}
+
+/// Whether two ARNs can be those of one multi-Region key. Its partition decides which primitives it uses.
+fn are_relatives(one: &KeyArn, other: &KeyArn) -> bool {
+    let is_same_key = one.account == other.account && one.key == other.key && one.key.is_multi_region();
+    one == other || (is_same_key && one.region.partition() == other.region.partition())
 }
 
 /// How far the opening of material came.

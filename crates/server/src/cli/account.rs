@@ -9,7 +9,7 @@ use std::sync::Arc;
 use clap::Subcommand;
 use strongroom_core::world::SystemClock;
 use strongroom_crypto::rng::SystemRng;
-use strongroom_service::{Node, Parts, Role};
+use strongroom_service::{Node, Parts, Regions, Role};
 use strongroom_store::SqliteStore;
 use strongroom_vault::seal::KeyFileSeal;
 
@@ -132,6 +132,7 @@ fn on_the_store<T>(config: &Path, work: impl AsyncFnOnce(&Node) -> Result<T, Fai
         clock: Arc::new(SystemClock),
         rng: Arc::new(SystemRng),
         identity: config.identity,
+        regions: Regions::any(),
         role: Role::Serve,
         limits: strongroom_service::Limits { task_period: None, ..strongroom_service::Limits::default() },
     };

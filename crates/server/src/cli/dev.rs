@@ -4,10 +4,10 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use strongroom_core::ids::AccountId;
+use strongroom_core::ids::{AccountId, Region};
 use strongroom_core::secret::SecretBytes;
 use strongroom_crypto::rng::SystemRng;
-use strongroom_service::{AccessKeyConfig, AccountConfig, DevTools, IdentityConfig, Role};
+use strongroom_service::{AccessKeyConfig, AccountConfig, DevTools, IdentityConfig, Regions, Role};
 use strongroom_store::{MemoryStore, SqliteStore};
 use strongroom_vault::seal::{KeyFileSeal, MemorySeal};
 
@@ -45,6 +45,9 @@ pub(super) struct Dev {
     /// Keep keys in this directory (made when missing, with a key file root.key beside them).
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    /// Serve this Region; may be given several times. Without it any Region is served.
+    #[arg(long = "region", value_name = "REGION")]
+    regions: Vec<Region>,
 }
 
 /// What `--admin` says.
@@ -72,6 +75,10 @@ impl Dev {
             otlp_endpoint: None,
             settings: Settings { limits: Limits::default(), tls: None, dev: true },
             identity: identity(),
+            regions: match self.regions {
+                regions if regions.is_empty() => Regions::any(),
+                regions => Regions::only(regions),
+            },
             ready: |address| {
                 format!(
                     "strongroom dev: listening on http://{address} (account {ACCOUNT}, access key {ACCESS_KEY}, secret {SECRET})"

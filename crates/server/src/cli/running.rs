@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use strongroom_core::world::SystemClock;
 use strongroom_crypto::rng::SystemRng;
-use strongroom_service::{IdentityConfig, Mode, Node, Parts, Role};
+use strongroom_service::{IdentityConfig, Mode, Node, Parts, Regions, Role};
 use strongroom_store::Store;
 use strongroom_vault::seal::SealProvider;
 use tokio::net::{TcpListener, TcpSocket};
@@ -35,6 +35,7 @@ pub(super) struct Plan<L> {
     pub(super) otlp_endpoint: Option<String>,
     pub(super) settings: Settings,
     pub(super) identity: IdentityConfig,
+    pub(super) regions: Regions,
     /// The line that says that the server is ready.
     pub(super) ready: fn(SocketAddr) -> String,
     /// Opens store and seal, once the address is ours.
@@ -93,6 +94,7 @@ async fn run_until_stopped<L: FnOnce() -> Result<Foundation, Failure>>(plan: Pla
         rng: Arc::new(SystemRng),
         identity: plan.identity,
         role: plan.role,
+        regions: plan.regions,
         limits: strongroom_service::Limits {
             on_slow_thread_start: process::give_way,
             ..strongroom_service::Limits::default()

@@ -17,6 +17,7 @@ const SAMPLE: &str = r#"The configuration file (TOML; relative paths are relativ
 
   listen = "127.0.0.1:8443"
   data = "data"
+  regions = ["us-east-1", "eu-west-1"]   # optional; without it any Region is served
 
   [tls]                                  # PEM files; `strongroom init` makes a self-signed pair when they are missing
   certificate = "cert.pem"
@@ -87,6 +88,7 @@ impl Serve {
             otlp_endpoint: config.otlp_endpoint,
             settings: Settings { limits: config.limits, tls: Some(Arc::new(tls)), dev: false },
             identity: config.identity,
+            regions: config.regions,
             ready: |address| format!("strongroom serve: listening on https://{address}"),
             lay: move || {
                 if !data.is_dir() {
@@ -118,5 +120,7 @@ mod tests {
         let config = Config::read(&path).expect("is taken");
         assert_eq!(config.limits, Limits::default());
         assert_eq!(config.identity.accounts.len(), 1);
+        assert!(config.regions.serve("eu-west-1".parse().expect("a Region")));
+        assert!(!config.regions.serve("eu-west-2".parse().expect("a Region")));
     }
 }

@@ -5,9 +5,9 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use strongroom_core::ids::AccountId;
+use strongroom_core::ids::{AccountId, Region};
 use strongroom_core::secret::SecretBytes;
-use strongroom_service::{AccessKeyConfig, AccountConfig, IdentityConfig};
+use strongroom_service::{AccessKeyConfig, AccountConfig, IdentityConfig, Regions};
 use toml::Spanned;
 use zeroize::Zeroizing;
 
@@ -20,6 +20,8 @@ use super::{AdminConfig, Config, ConfigError, Limits, PassphraseSource, SealConf
 struct Text {
     listen: Spanned<String>,
     data: PathBuf,
+    #[serde(default)]
+    regions: Option<Spanned<Vec<Spanned<String>>>>,
     tls: TlsText,
     seal: Spanned<SealText>,
     #[serde(default)]
@@ -117,7 +119,19 @@ impl Reader<'_> {
             warnings.extend(warn_if_readable_by_others(self.path));
         }
         let identity = self.identity(text.accounts, &mut warnings)?;
-        Ok(Config { listen, data: self.beside(text.data), tls, seal, admin, otlp_endpoint, limits, identity, warnings })
+        let regions = self.regions(text.regions)?;
+        Ok(Config {
+            listen,
+            data: self.beside(text.data),
+            regions,
+            tls,
+            seal,
+            admin,
+            otlp_endpoint,
+            limits,
+            identity,
+            warnings,
+        })
     }
 
     fn socket_address(&self, listen: &Spanned<String>, field: &str, port: &str) -> Result<SocketAddr, ConfigError> {
@@ -149,6 +163,18 @@ impl Reader<'_> {
         let span = limits.span();
         limits.get_ref().check().map_err(|(name, problem)| self.wrong(span, &format!("limits.{name}"), &problem))?;
         Ok(limits.into_inner())
+    }
+
+    fn regions(&self, regions: Option<Spanned<Vec<Spanned<String>>>>) -> Result<Regions, ConfigError> {
+        let Some(regions) = regions else { return Ok(Regions::any()) };
+        if regions.get_ref().is_empty() {
+            return Err(self.wrong(regions.span(), "regions", "needs a Region; without the field any is served"));
+        }
+        let read = |region: &Spanned<String>| {
+            let problem = "a Region has a name such as \"us-east-1\"";
+            region.get_ref().parse::<Region>().map_err(|_| self.wrong(region.span(), "regions", problem))
+        };
+        Ok(Regions::only(regions.get_ref().iter().map(read).collect::<Result<_, _>>()?))
     }
 
     fn seal(&self, seal: Spanned<SealText>) -> Result<SealConfig, ConfigError> {

@@ -12,7 +12,7 @@ mod secret;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use strongroom_service::IdentityConfig;
+use strongroom_service::{IdentityConfig, Regions};
 
 pub use limits::Limits;
 pub use secret::PassphraseSource;
@@ -35,6 +35,8 @@ pub struct Config {
     pub otlp_endpoint: Option<String>,
     /// The limits.
     pub limits: Limits,
+    /// The Regions that are served.
+    pub regions: Regions,
     /// Accounts and access keys; their secrets are in memory already.
     pub identity: IdentityConfig,
     /// What the operator should know, though it stops nothing.

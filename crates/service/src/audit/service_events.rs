@@ -33,6 +33,11 @@ pub(crate) fn delete_key(key: &KeyArn, now: Timestamp) -> Entry {
     Entry::of_service("DeleteKey", key, now, None)
 }
 
+/// `SynchronizeMultiRegionKey`: a member of a multi-Region key was made, or has what it shares with the others anew.
+pub(crate) fn synchronize_multi_region_key(key: &KeyArn, now: Timestamp) -> Entry {
+    Entry::of_service("SynchronizeMultiRegionKey", key, now, None)
+}
+
 /// What time did to `key`, as it is since.
 pub(crate) fn of_passed(key: &KeyRecord, passed: &Passed, now: Timestamp) -> Vec<Entry> {
     let expired = passed.expired.iter().map(|id| {
@@ -46,5 +51,6 @@ pub(crate) fn of_passed(key: &KeyRecord, passed: &Passed, now: Timestamp) -> Vec
         .rotated
         .iter()
         .map(|(previous, current)| rotate_key(key, RotationType::Automatic, *previous, *current, now));
-    expired.chain(rotated).collect()
+    let synchronized = passed.synchronized.iter().map(|key| synchronize_multi_region_key(key, now));
+    expired.chain(rotated).chain(synchronized).collect()
 }

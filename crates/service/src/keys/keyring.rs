@@ -5,11 +5,12 @@
 //!
 //! # Invariants
 //! - What is in memory is what was last committed: commits and loads of one record pass through the same gate, and the
-//!   record in memory is replaced before the gate opens.
+//!   record in memory is replaced before the gate opens. Relatives of a multi-Region key share a gate.
 //! - After a commit whose outcome is unknown the record is forgotten, and read again when it is next named.
 //! - Records are sealed before they reach the store, and opened (so authenticated) before they are believed.
 
 mod census;
+mod changes;
 mod destruction;
 mod grants;
 mod schedule;
@@ -20,7 +21,6 @@ use std::sync::Arc;
 
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
-use strongroom_authz::proof::Authorized;
 use strongroom_core::arn::{AliasArn, KeyArn};
 use strongroom_core::ids::{AccountId, AliasName, KeyId, Region};
 use strongroom_core::key::{AliasRecord, KeyRecord};
@@ -80,7 +80,8 @@ pub(crate) struct Keyring {
     rng: Arc<dyn Rng>,
     keys: Cache<KeyArn, Arc<KeyEntry>, Weight>,
     aliases: Cache<AliasArn, Kept<AliasRecord>>,
-    /// For keys, their grants and their policies. Nobody who holds one of these waits for a gate.
+    /// For keys, their grants and their policies; a multi-Region key shares one with its relatives. Nobody who holds one of
+    /// these waits for a gate.
     key_gates: Box<[Mutex<()>]>,
     /// For everything else.
     gates: Box<[Mutex<()>]>,
@@ -195,51 +196,6 @@ impl Keyring {
         self.census.note(&entry.record.arn, None, Some(entry.record.state));
         self.keys.insert(entry.record.arn, Arc::new(entry));
         Ok(())
-    }
-
-    /// Changes a key that the caller may change. `change` sees the record as it is now and may refuse; it can be called again
-    /// when another node was quicker.
-    ///
-    /// # Errors
-    /// What `change` returns, and failures of the store.
-    pub(crate) async fn change_key<T>(
-        &self,
-        key: &Authorized<Arc<KeyRecord>>,
-        mut change: impl FnMut(&mut KeyRecord) -> Result<T, OpError>,
-    ) -> Result<T, OpError> {
-        let arn = key.resource().arn;
-        let _gate = self.key_gate(&arn).await;
-        for _ in 0..CHANGE_TRIES {
-            let entry = self.gated_entry(&arn).await?;
-            let mut record = KeyRecord::clone(&entry.record);
-            let outcome = match change(&mut record) {
-                Ok(outcome) => outcome,
-                // A refusal must rest on what is stored: another node may have changed the key since it came into memory.
-                Err(refused) => match self.load_key(&arn).await? {
-                    Some(stored) if stored.version != entry.version => continue,
-                    Some(_) | None => return Err(refused),
-                },
-            };
-            let batch = self.reschedule(Batch::new(), entry.record.scheduled, &mut record)?;
-            if record == *entry.record {
-                return Ok(outcome);
-            }
-            let (batch, version) = self.put_key(batch, &record, Expect::At(entry.version))?;
-            let changed = entry.with_record(record, version)?;
-            match self.store.commit(batch).await {
-                Ok(()) => {
-                    self.census.note(&arn, Some(entry.record.state), Some(changed.record.state));
-                    self.keys.insert(arn, Arc::new(changed));
-                    return Ok(outcome);
-                }
-                Err(StoreError::Conflict { .. }) => drop(self.keys.remove(&arn)),
-                Err(failed) => {
-                    self.keys.remove(&arn);
-                    return Err(failed.into());
-                }
-            }
-        }
-        Err(OpError::Throttled)
     }
 
     /// Stores a new alias of a key. `admit` sees the key as it is when the alias is written, and may refuse.
@@ -452,7 +408,7 @@ impl Keyring {
     }
 
     async fn key_gate(&self, arn: &KeyArn) -> MutexGuard<'_, ()> {
-        self.key_gates[self.gate_of(arn)].lock().await
+        self.key_gates[self.gate_of(&(arn.account, arn.key))].lock().await
     }
 
     fn gate_of<N: Hash>(&self, name: &N) -> usize {

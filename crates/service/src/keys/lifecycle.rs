@@ -1,8 +1,10 @@
 //! What operations and tasks on a key's life do alike (behaviours 4.4, 4.5, 8).
 
+use strongroom_core::arn::KeyArn;
+use strongroom_core::family::Family;
 use strongroom_core::generated::{KeySpec, Origin};
 use strongroom_core::ids::KeyMaterialId;
-use strongroom_core::key::KeyRecord;
+use strongroom_core::key::{KeyMaterial, KeyRecord};
 use strongroom_core::world::{Rng, Timestamp};
 use strongroom_vault::Vault;
 
@@ -11,6 +13,8 @@ use crate::error::OpError;
 /// What time did to a key.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Passed {
+    /// Keys in other Regions that were brought up to date, or this one when it was made or designated anew.
+    pub(crate) synchronized: Vec<KeyArn>,
     /// Imported materials that are gone.
     pub(crate) expired: Vec<KeyMaterialId>,
     /// The material that was current before, if there was one, and the one that is since.
@@ -22,19 +26,56 @@ pub(crate) struct Passed {
 /// # Errors
 /// When no material can be made; the record is then not to be stored.
 pub(crate) fn let_time_pass(
-    record: &mut KeyRecord,
+    family: &mut Family,
     vault: &Vault,
     now: Timestamp,
     rng: &dyn Rng,
 ) -> Result<Passed, OpError> {
-    let expired = record.expire_materials(now);
-    let mut rotated = None;
-    if record.is_rotation_due(now) {
-        let material = vault.new_material(&record.arn, record.spec, now, rng)?;
-        rotated = Some((record.current_material().map(|before| before.id), material.id));
-        record.rotate_automatically(material, now);
+    let mut passed = Passed { expired: family.expire_materials(now), ..Passed::default() };
+    if family.named_mut().settle() {
+        passed.synchronized.push(family.named().arn);
     }
-    Ok(Passed { expired, rotated })
+    if family.named().is_rotation_due(now) {
+        let materials = new_materials(family, vault, now, rng)?;
+        let before = family.named().current_material().map(|before| before.id);
+        passed.rotated = materials.first().map(|material| (before, material.id));
+        passed.synchronized.extend(family.named().relatives());
+        family.rotate_automatically(materials, now);
+    }
+    Ok(passed)
+}
+
+/// One new material for all members of the family. The account's wrapping key is loaded.
+///
+/// # Errors
+/// When none can be made.
+pub(crate) fn new_materials(
+    family: &Family,
+    vault: &Vault,
+    now: Timestamp,
+    rng: &dyn Rng,
+) -> Result<Vec<KeyMaterial>, OpError> {
+    let arns: Vec<KeyArn> = family.members().map(|member| member.arn).collect();
+    Ok(vault.new_shared_material(&arns, family.named().spec, now, rng)?)
+}
+
+/// Refuses a replica, and a key that is none of several Regions: this is for primaries.
+///
+/// # Errors
+/// `UnsupportedOperationException`.
+pub(crate) fn check_primary(key: &KeyRecord) -> Result<(), OpError> {
+    match &key.multi_region {
+        Some(family) if !family.is_replica() => Ok(()),
+        Some(_) | None => Err(OpError::NotPrimary(key.arn)),
+    }
+}
+
+/// Refuses a replica: what it shares is changed at its primary.
+///
+/// # Errors
+/// `UnsupportedOperationException`.
+pub(crate) fn check_no_replica(key: &KeyRecord) -> Result<(), OpError> {
+    if key.is_replica() { Err(OpError::NotPrimary(key.arn)) } else { Ok(()) }
 }
 
 /// Refuses a key whose material was made here or is elsewhere.

@@ -43,7 +43,10 @@ pub(crate) fn key_metadata(key: &KeyRecord) -> kms::KeyMetadata {
         custom_key_store_id: None,
         cloud_hsm_cluster_id: None,
         xks_key_configuration: None,
-        pending_deletion_window_in_days: None,
+        pending_deletion_window_in_days: key
+            .multi_region
+            .as_ref()
+            .and_then(|family| i32::try_from(family.deletion_window_days?).ok()),
     }
 }
 

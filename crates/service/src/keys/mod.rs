@@ -18,7 +18,9 @@ pub(crate) use grants::{KeptGrant, principal, proposed};
 pub(crate) use keyring::Keyring;
 pub(crate) use keyring::{check_room, no_such_alias, no_such_grant, no_such_key};
 pub(crate) use last_usage::LastUsage;
-pub(crate) use lifecycle::{Passed, check_external, check_rotates, let_time_pass};
+pub(crate) use lifecycle::{
+    Passed, check_external, check_no_replica, check_primary, check_rotates, let_time_pass, new_materials,
+};
 pub(crate) use metadata::{key_metadata, model_of, new_key_id};
 pub(crate) use policy::{POLICY_NAME, default_policy, read_policy};
 pub(crate) use tags::{TAGS_MAX, check_tags};

@@ -5,6 +5,7 @@ pub(crate) mod crypto;
 mod grants;
 mod import;
 mod keys;
+mod multi_region;
 mod policies;
 mod rotation;
 mod tags;
@@ -70,14 +71,14 @@ pub(crate) async fn dispatch(node: &Node, call: &Call<'_>) -> Result<Zeroizing<V
         OpName::ListResourceTags => serve::<tags::ListResourceTags>(node, call).await,
         OpName::UpdateAlias => serve::<alias::UpdateAlias>(node, call).await,
         OpName::UpdateKeyDescription => serve::<keys::UpdateKeyDescription>(node, call).await,
+        OpName::ReplicateKey => serve::<multi_region::ReplicateKey>(node, call).await,
+        OpName::UpdatePrimaryRegion => serve::<multi_region::UpdatePrimaryRegion>(node, call).await,
 
         OpName::ConnectCustomKeyStore => serve_unsupported::<kms::ConnectCustomKeyStoreInput>(node, call).await,
         OpName::CreateCustomKeyStore => serve_unsupported::<kms::CreateCustomKeyStoreInput>(node, call).await,
         OpName::DeleteCustomKeyStore => serve_unsupported::<kms::DeleteCustomKeyStoreInput>(node, call).await,
         OpName::DescribeCustomKeyStores => serve_unsupported::<kms::DescribeCustomKeyStoresInput>(node, call).await,
         OpName::DisconnectCustomKeyStore => serve_unsupported::<kms::DisconnectCustomKeyStoreInput>(node, call).await,
-        OpName::ReplicateKey => serve_unsupported::<kms::ReplicateKeyInput>(node, call).await,
         OpName::UpdateCustomKeyStore => serve_unsupported::<kms::UpdateCustomKeyStoreInput>(node, call).await,
-        OpName::UpdatePrimaryRegion => serve_unsupported::<kms::UpdatePrimaryRegionInput>(node, call).await,
     }
 }

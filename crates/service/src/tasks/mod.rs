@@ -1,4 +1,5 @@
-//! What happens without a caller: rotation, expiry of imported material, destruction, and the writing of last uses.
+//! What happens without a caller: rotation, expiry of imported material, destruction, the end of the states that pass by themselves
+//! (Creating, Updating), and the writing of last uses.
 //!
 //! Due work is found in the schedule, so that neither start-up nor memory grows with the number of keys.
 //!
@@ -14,6 +15,7 @@ use std::sync::Arc;
 
 use strongroom_authz::proof::{Authorized, SystemTask};
 use strongroom_core::arn::KeyArn;
+use strongroom_core::family::Family;
 use strongroom_core::key::KeyRecord;
 use strongroom_core::world::{Clock, Rng, Timestamp};
 use strongroom_vault::Vault;
@@ -76,15 +78,19 @@ impl Tasks {
             return self.destroy(record, now).await;
         }
         self.keyring.ensure_account_key(arn.account).await?;
-        let task = if record.is_rotation_due(now) { SystemTask::Rotation } else { SystemTask::Expiry };
+        let task = match &record {
+            record if record.is_settling() => SystemTask::Replication,
+            record if record.is_rotation_due(now) => SystemTask::Rotation,
+            _ => SystemTask::Expiry,
+        };
         let key = Authorized::for_system(task, record);
         let mut events = Vec::new();
-        let change = |record: &mut KeyRecord| {
-            let passed = let_time_pass(record, &self.vault, now, &*self.rng)?;
-            events = of_passed(record, &passed, now);
+        let change = |family: &mut Family| {
+            let passed = let_time_pass(family, &self.vault, now, &*self.rng)?;
+            events = of_passed(family.named(), &passed, now);
             Ok(passed)
         };
-        let passed = self.keyring.change_key(&key, change).await?;
+        let passed = self.keyring.change_family(&key, change).await?;
         for id in &passed.expired {
             self.vault.forget_material(arn, *id);
         }

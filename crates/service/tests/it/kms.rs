@@ -12,7 +12,7 @@ use strongroom_core::world::{Clock, ManualClock, Rng, SeededRng, Timestamp};
 use strongroom_crypto::digest::sha256;
 use strongroom_crypto::rng::SystemRng;
 use strongroom_service::{
-    AccessKeyConfig, AccountConfig, DevTools, IdentityConfig, Limits, Node, Parts, Request, Role,
+    AccessKeyConfig, AccountConfig, DevTools, IdentityConfig, Limits, Node, Parts, Regions, Request, Role,
 };
 use strongroom_store::{MemoryStore, Store};
 use strongroom_vault::seal::{MemorySeal, SealError, SealProvider};
@@ -26,6 +26,8 @@ pub(crate) const STRANGER: &str = "444455556666";
 /// Who signs, of the owner's account unless it says otherwise.
 pub(crate) const ROOT: &str = "111122223333ROOT";
 pub(crate) const BOB: &str = "111122223333BOB";
+/// He has no policy of his own.
+pub(crate) const DAVE: &str = "111122223333DAVE";
 pub(crate) const STRANGE_BOB: &str = "444455556666BOB";
 
 /// A service of its own, with a clock that stands still.
@@ -76,6 +78,13 @@ impl TestKms {
     pub(crate) fn with_period(store: Arc<dyn Store>, task_period: Option<Duration>) -> Self {
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_790_000_000_123)));
         Self::start(store, new_seal(), clock, task_period, Role::Serve)
+    }
+
+    /// A node that serves these Regions alone.
+    pub(crate) fn in_regions(regions: &[&str]) -> Self {
+        let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_790_000_000_123)));
+        let regions = Regions::only(regions.iter().map(|region| region.parse().unwrap()).collect());
+        Self::launch(Arc::new(MemoryStore::new()), new_seal(), clock, |parts| Parts { regions, ..parts })
     }
 
     /// A node as `strongroom dev` has it.
@@ -142,28 +151,42 @@ impl TestKms {
         rng: Arc<dyn Rng>,
         role: Role,
     ) -> Self {
+        let limits = Limits { task_period, ..Limits::default() };
+        Self::launch(store, seal, clock, |parts| Parts { rng, role, limits, ..parts })
+    }
+
+    /// A node in production that looks for no due work by itself, with some of its parts changed.
+    fn launch(
+        store: Arc<dyn Store>,
+        seal: Arc<MemorySeal>,
+        clock: Arc<ManualClock>,
+        change: impl FnOnce(Parts) -> Parts,
+    ) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         let account = |id: &str| AccountConfig {
             id: id.parse().unwrap(),
-            access_keys: [("", Some("alice")), ("BOB", Some("bob")), ("ROOT", None)]
-                .map(|(suffix, user)| AccessKeyConfig {
+            access_keys: [("", Some("alice"), None), ("BOB", Some("bob"), None), ("ROOT", None, None)]
+                .into_iter()
+                .chain([("DAVE", Some("dave"), Some(Vec::new()))])
+                .map(|(suffix, user, policies)| AccessKeyConfig {
                     id: format!("AKIA{id}{suffix}"),
                     secret: SecretBytes::copy_from(b"a secret"),
                     user: user.map(Into::into),
-                    policies: None,
+                    policies,
                 })
-                .into(),
+                .collect(),
         };
         let parts = Parts {
             store: Arc::clone(&store),
             seal: Box::new(SharedSeal(Arc::clone(&seal))),
             clock: clock.clone(),
-            rng,
+            rng: Arc::new(SystemRng),
             identity: IdentityConfig { accounts: vec![account(OWNER), account(STRANGER)] },
-            role,
-            limits: Limits { task_period, ..Limits::default() },
+            role: Role::Serve,
+            regions: Regions::any(),
+            limits: Limits { task_period: None, ..Limits::default() },
         };
-        let node = Arc::new(runtime.block_on(Node::start(parts)).unwrap());
+        let node = Arc::new(runtime.block_on(Node::start(change(parts))).unwrap());
         Self { node, store, seal, clock, runtime }
     }
 

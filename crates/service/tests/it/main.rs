@@ -22,6 +22,7 @@ mod kms;
 mod last_usage;
 mod laws;
 mod model;
+mod multi_region;
 mod paging;
 mod policies;
 mod principals;

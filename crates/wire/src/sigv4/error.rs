@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use strongroom_core::ids::Region;
 use strongroom_core::world::Timestamp;
 
 use super::time::BasicTime;
@@ -130,6 +131,14 @@ impl fmt::Display for MissingParts {
             space = " ";
         }
         Ok(())
+    }
+}
+
+impl AuthError {
+    /// The scope's Region is one, but is not served here.
+    pub fn wrong_region(region: Region) -> Self {
+        let region = Some(Echo::new(region.as_str()));
+        Self::WrongScope(Box::new(WrongScope { region, ..WrongScope::default() }))
     }
 }
 

@@ -70,6 +70,8 @@ fn what_is_wrong_is_named_by_line_and_field() {
     check("127.0.0.1:8443", "localhost", ", line 2, listen: an address and a port");
     check("data = \"data\"", "data = 5", ", line 3, data: expected");
     check("data = \"data\"\n", "", ": missing field `data`");
+    check("data = \"data\"", "data = \"data\"\nregions = []", ", line 4, regions: needs a Region");
+    check("data = \"data\"", "data = \"data\"\nregions = [\"a\"]", ", line 4, regions: a Region has a name");
     check("body_bytes", "body_byte", ", line 11, body_byte: unknown field `body_byte`");
     check("http://127.0.0.1:4317", "https://collector", "telemetry.otlp_endpoint: the URL of a collector");
     check("http://127.0.0.1:4317", "collector:4317", "telemetry.otlp_endpoint: the URL of a collector");

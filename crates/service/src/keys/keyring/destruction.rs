@@ -2,12 +2,14 @@
 //!
 //! # Invariant
 //! What remains of a key at any moment is whole: grants go first, in as many batches as they need, then all the rest in one.
-//! Each batch holds only while the key stands as it was found, and no operation brings back a key whose date has come.
+//! The lists of a replica's relatives change in that last batch too. Each batch holds only while the key stands as it was found, and no operation brings back a key whose date has come.
 
 use std::sync::Arc;
 
 use strongroom_authz::proof::Authorized;
 use strongroom_core::arn::{AliasArn, KeyArn};
+use strongroom_core::family::Family;
+use strongroom_core::generated::KeyState;
 use strongroom_core::ids::AliasName;
 use strongroom_core::key::KeyRecord;
 use strongroom_core::world::Timestamp;
@@ -30,8 +32,9 @@ impl Keyring {
         let gate = self.key_gate(&arn).await;
         let mut aliases = Vec::new();
         let record = self.destroy_stored(&arn, now, &mut aliases).await;
-        // Whatever became of it: the memory has to look again.
+        // Whatever became of it: the memory has to look again, at the relatives too.
         self.keys.remove(&arn);
+        key.resource().relatives().for_each(|relative| drop(self.keys.remove(&relative)));
         drop(gate);
         // An alias that is being read into memory at this moment is forgotten after that.
         for alias in aliases {
@@ -63,8 +66,15 @@ impl Keyring {
                 _ => (batch, Vec::new()),
             };
             let is_last = grants == 0 && aliases.len() < AT_ONCE;
+            let mut moved = Vec::new();
             let batch = match is_last {
-                true => self.delete_key_records(batch, &record, version).await?,
+                true => match self.forget_replica(batch, &record, now, &mut moved).await? {
+                    Some(batch) => self.delete_key_records(batch, &record, version).await?,
+                    None => {
+                        conflicts += 1;
+                        continue;
+                    }
+                },
                 false => batch.check(Table::Keys, key_name(arn), Expect::At(version)),
             };
             match self.store.commit(batch).await {
@@ -72,6 +82,9 @@ impl Keyring {
                     gone.extend(aliases);
                     if is_last {
                         self.census.note(arn, Some(record.state), None);
+                        for (relative, before, after) in moved {
+                            self.census.note(&relative, Some(before), Some(after));
+                        }
                         return Ok(Some(record));
                     }
                 }
@@ -90,6 +103,32 @@ impl Keyring {
             None => batch,
         };
         Ok(batch.delete(Table::Keys, name, version))
+    }
+
+    /// Takes a replica that is destroyed from its relatives' lists, and notes their states before and after; `None` when a relative
+    /// is not as the list says.
+    async fn forget_replica(
+        &self,
+        mut batch: Batch,
+        record: &KeyRecord,
+        now: Timestamp,
+        moved: &mut Vec<(KeyArn, KeyState, KeyState)>,
+    ) -> Result<Option<Batch>, OpError> {
+        let mut relatives = Vec::new();
+        let mut stored = Vec::new();
+        for arn in record.relatives() {
+            let Some(found) = self.store.get(Table::Keys, &key_name(&arn)).await? else { return Ok(None) };
+            let relative = self.open_key(&arn, &found)?;
+            stored.push((relative.scheduled, found.version, relative.state));
+            relatives.push(relative);
+        }
+        let left = Family::new(record.clone(), relatives).without_named(now);
+        for (mut relative, (scheduled, version, before)) in left.into_iter().zip(stored) {
+            moved.push((relative.arn, before, relative.state));
+            batch = self.reschedule(batch, scheduled, &mut relative)?;
+            (batch, _) = self.put_key(batch, &relative, Expect::At(version))?;
+        }
+        Ok(Some(batch))
     }
 
     async fn delete_aliases_of(&self, mut batch: Batch, key: &KeyArn) -> Result<(Batch, Vec<AliasArn>), OpError> {

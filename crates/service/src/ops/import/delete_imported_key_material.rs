@@ -1,8 +1,8 @@
 //! `DeleteImportedKeyMaterial`: the bytes go at once; the key waits until its owner brings the same bytes again.
 
+use strongroom_core::family::Family;
 use strongroom_core::generated::OpName;
 use strongroom_core::ids::KeyMaterialId;
-use strongroom_core::key::KeyRecord;
 use strongroom_wire::kms;
 
 use crate::error::OpError;
@@ -21,10 +21,10 @@ impl Operation for DeleteImportedKeyMaterial {
         let named = input.key_material_id.as_deref();
         let deleted = cx
             .keyring()
-            .change_key(&key, |record| {
-                check_external(record)?;
-                cx.check_state(record)?;
-                delete(record, named)
+            .change_family(&key, |family| {
+                check_external(family.named())?;
+                cx.check_state(family.named())?;
+                delete(family, named)
             })
             .await?;
         let record = key.resource();
@@ -39,15 +39,15 @@ impl Operation for DeleteImportedKeyMaterial {
 }
 
 /// Deletes the named material, or the current one; a key that never had any stays as it is.
-fn delete(record: &mut KeyRecord, named: Option<&str>) -> Result<Option<KeyMaterialId>, OpError> {
+fn delete(family: &mut Family, named: Option<&str>) -> Result<Option<KeyMaterialId>, OpError> {
     let id = match named {
-        None => match record.current_material() {
+        None => match family.named().current_material() {
             Some(current) => current.id,
             None => return Ok(None),
         },
         Some(named) => named.parse().map_err(|_| no_such_material(named))?,
     };
-    if record.delete_material(id) { Ok(Some(id)) } else { Err(no_such_material(&id.to_string())) }
+    if family.delete_material(id) { Ok(Some(id)) } else { Err(no_such_material(&id.to_string())) }
 }
 
 fn no_such_material(id: &str) -> OpError {

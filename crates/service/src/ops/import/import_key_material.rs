@@ -3,6 +3,7 @@
 //! A key keeps the material that it once had: what was deleted comes back as the same bytes or not at all. Only symmetric
 //! encryption keys take further material, which waits for a rotation on demand.
 
+use strongroom_core::family::Family;
 use strongroom_core::generated::{ExpirationModelType, ImportType, KeySpec, OpName};
 use strongroom_core::key::{Import, KeyMaterial, KeyRecord};
 use strongroom_core::world::Timestamp;
@@ -13,7 +14,7 @@ use strongroom_wire::kms;
 use crate::context::Asked;
 use crate::error::OpError;
 use crate::frame::{Cx, Operation};
-use crate::keys::{Forms, KeyName, check_external};
+use crate::keys::{Forms, KeyName, check_external, check_no_replica};
 
 /// How far ahead an expiry may lie.
 const VALID_TO_MAX_DAYS: i64 = 365;
@@ -68,10 +69,10 @@ impl Operation for ImportKeyMaterial {
         };
         let id = brought.material.id;
         cx.keyring()
-            .change_key(&key, |record| {
-                cx.check_state(record)?;
-                brought.clone().join(record)?;
-                record.settle_import();
+            .change_family(&key, |family| {
+                cx.check_state(family.named())?;
+                brought.clone().join(family)?;
+                family.named_mut().settle_import();
                 Ok(())
             })
             .await?;
@@ -114,16 +115,19 @@ struct Brought {
 
 impl Brought {
     /// Gives the material its place in the key.
-    fn join(self, record: &mut KeyRecord) -> Result<(), OpError> {
-        let is_first = record.materials.is_empty();
+    fn join(self, family: &mut Family) -> Result<(), OpError> {
+        let is_first = family.named().materials.is_empty();
         let default_type = if is_first { ImportType::NewKeyMaterial } else { ImportType::ExistingKeyMaterial };
         match self.import_type.unwrap_or(default_type) {
-            ImportType::NewKeyMaterial => self.join_as_new(record),
-            ImportType::ExistingKeyMaterial => self.join_again(record),
+            ImportType::NewKeyMaterial => self.join_as_new(family),
+            ImportType::ExistingKeyMaterial => self.join_again(family.named_mut()),
         }
     }
 
-    fn join_as_new(self, record: &mut KeyRecord) -> Result<(), OpError> {
+    fn join_as_new(self, family: &mut Family) -> Result<(), OpError> {
+        let record = family.named();
+        // New material comes to the primary; its replicas then take the same.
+        check_no_replica(record)?;
         if self.id.is_some() {
             return Err(OpError::invalid("KeyMaterialId cannot be specified when ImportType is NEW_KEY_MATERIAL."));
         }
@@ -132,10 +136,10 @@ impl Brought {
         }
         let material = KeyMaterial { import: Some(self.import), ..self.material };
         if record.materials.is_empty() {
-            record.materials.push(material);
+            family.named_mut().materials.push(material);
         } else if record.rotates() {
             // Material that waited and never was current gives way.
-            record.pending_material = Some(material);
+            family.set_pending_material(material);
         } else {
             return Err(OpError::IncorrectKeyMaterial);
         }

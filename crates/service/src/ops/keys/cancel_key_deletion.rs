@@ -1,7 +1,7 @@
 //! `CancelKeyDeletion`: ends the waiting period; the key is then disabled, whatever it was before, or waits
 //! for imported material that it lacks.
 
-use strongroom_core::generated::{KeyState, OpName};
+use strongroom_core::generated::OpName;
 use strongroom_core::state::{self, Admission};
 use strongroom_wire::kms;
 
@@ -28,8 +28,7 @@ impl Operation for CancelKeyDeletion {
                 if record.is_to_be_destroyed(cx.now) {
                     return Err(no_such_key(&record.arn));
                 }
-                record.state = if record.lacks_material() { KeyState::PendingImport } else { KeyState::Disabled };
-                record.deletion_date = None;
+                record.cancel_deletion();
                 Ok(())
             })
             .await?;

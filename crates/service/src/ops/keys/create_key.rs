@@ -80,6 +80,7 @@ impl Operation for CreateKey {
                 kind: MultiRegionKeyType::Primary,
                 primary: cx.region,
                 replicas: Vec::new(),
+                deletion_window_days: None,
             }),
             policy: input.policy.map_or_else(|| default_policy(&arn), Into::into),
             policy_principals,

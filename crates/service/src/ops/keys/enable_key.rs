@@ -20,12 +20,12 @@ impl Operation for EnableKey {
         cx.keyring().ensure_account_key(key.resource().arn.account).await?;
         let passed = cx
             .keyring()
-            .change_key(&key, |record| {
-                cx.check_state(record)?;
-                record.state = KeyState::Enabled;
+            .change_family(&key, |family| {
+                cx.check_state(family.named())?;
+                family.named_mut().state = KeyState::Enabled;
                 // A rotation that was missed while the key was disabled happens now.
-                let passed = let_time_pass(record, cx.vault(), cx.now, cx.rng())?;
-                cx.entry.set_besides(of_passed(record, &passed, cx.now));
+                let passed = let_time_pass(family, cx.vault(), cx.now, cx.rng())?;
+                cx.entry.set_besides(of_passed(family.named(), &passed, cx.now));
                 Ok(passed)
             })
             .await?;

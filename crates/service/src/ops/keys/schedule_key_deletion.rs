@@ -1,6 +1,6 @@
-//! `ScheduleKeyDeletion`: begins the waiting period of 7 to 30 days.
+//! `ScheduleKeyDeletion`: begins the waiting period of 7 to 30 days. That of a primary with replicas begins when the last is gone.
 
-use strongroom_core::generated::{KeyState, OpName};
+use strongroom_core::generated::OpName;
 use strongroom_wire::kms;
 
 use crate::context::Asked;
@@ -28,20 +28,20 @@ impl Operation for ScheduleKeyDeletion {
         let asked = Asked { pending_window_in_days: Some(window_days), ..Asked::default() };
         let key = cx.authorize_key_asking(&input.key_id, Forms::KeyOnly, None, &asked).await?;
 
-        let deletion_date = cx.now.plus_days(i64::from(window_days));
-        cx.keyring()
+        let window_days = window_days.unsigned_abs();
+        let (key_state, deletion_date) = cx
+            .keyring()
             .change_key(&key, |record| {
                 cx.check_state(record)?;
-                record.state = KeyState::PendingDeletion;
-                record.deletion_date = Some(deletion_date);
-                Ok(())
+                record.begin_deletion(window_days, cx.now);
+                Ok((record.state, record.deletion_date))
             })
             .await?;
         Ok(kms::ScheduleKeyDeletionOutput {
             key_id: Some(key.resource().arn.to_string()),
-            deletion_date: Some(deletion_date),
-            key_state: Some(KeyState::PendingDeletion),
-            pending_window_in_days: Some(window_days),
+            deletion_date,
+            key_state: Some(key_state),
+            pending_window_in_days: i32::try_from(window_days).ok(),
         })
     }
 }

@@ -7,7 +7,7 @@ use strongroom_wire::kms;
 use super::check_made_here;
 use crate::error::OpError;
 use crate::frame::{Cx, Operation};
-use crate::keys::Forms;
+use crate::keys::{Forms, check_no_replica};
 
 pub(crate) struct DisableKeyRotation;
 
@@ -19,10 +19,12 @@ impl Operation for DisableKeyRotation {
     async fn run(cx: &Cx<'_>, input: Self::Input) -> Result<Self::Output, OpError> {
         let key = cx.authorize_key(&input.key_id, Forms::KeyOnly, None).await?;
         cx.keyring()
-            .change_key(&key, |record| {
+            .change_family(&key, |family| {
+                let record = family.named();
                 cx.check_state(record)?;
                 check_made_here(record)?;
-                record.rotation.automatic = None;
+                check_no_replica(record)?;
+                family.set_automatic_rotation(None);
                 Ok(())
             })
             .await?;

@@ -9,7 +9,7 @@ use super::check_made_here;
 use crate::context::Asked;
 use crate::error::OpError;
 use crate::frame::{Cx, Operation};
-use crate::keys::Forms;
+use crate::keys::{Forms, check_no_replica};
 
 /// The days that AWS assumes; those of a call are within the bounds of the shape.
 const DEFAULT_PERIOD_DAYS: u32 = 365;
@@ -29,13 +29,15 @@ impl Operation for EnableKeyRotation {
         let asked = Asked { rotation_period_in_days: Some(period_days), ..Asked::default() };
         let key = cx.authorize_key_asking(&input.key_id, Forms::KeyOnly, None, &asked).await?;
         cx.keyring()
-            .change_key(&key, |record| {
+            .change_family(&key, |family| {
+                let record = family.named();
                 cx.check_state(record)?;
                 if record.spec != KeySpec::SymmetricDefault {
                     return Err(OpError::UNSUPPORTED);
                 }
                 check_made_here(record)?;
-                record.rotation.automatic = Some(AutomaticRotation::starting(period_days, cx.now));
+                check_no_replica(record)?;
+                family.set_automatic_rotation(Some(AutomaticRotation::starting(period_days, cx.now)));
                 Ok(())
             })
             .await?;

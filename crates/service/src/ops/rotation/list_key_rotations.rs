@@ -1,5 +1,6 @@
 //! `ListKeyRotations`: the materials of a key, the newest first; by default those that a rotation made current.
 
+use strongroom_core::family::Family;
 use strongroom_core::generated::{ImportState, IncludeKeyMaterial, KeyMaterialState, OpName};
 use strongroom_core::key::{KeyMaterial, KeyRecord};
 use strongroom_wire::kms;
@@ -27,7 +28,8 @@ impl Operation for ListKeyRotations {
         let list = format!("{}/{include}", record.arn);
         let page = Page::read(cx, &list, input.limit, DEFAULT_LIMIT, input.marker.as_deref())?;
 
-        let mut found = page_of(&materials(record, include), page.after(), page.fetch());
+        let pending_state = pending_state(cx, record).await?;
+        let mut found = page_of(&materials(record, pending_state, include), page.after(), page.fetch());
         let next_marker = page.end(&mut found, |(_, name)| name)?;
         Ok(kms::ListKeyRotationsOutput {
             rotations: Some(found.into_iter().map(|(entry, _)| entry).collect()),
@@ -41,8 +43,8 @@ impl Operation for ListKeyRotations {
 type Listed<'a> = (&'a KeyMaterial, kms::RotationsListEntry);
 
 /// The newest first: what is pending, then from the current material back to the first.
-fn materials(record: &KeyRecord, include: IncludeKeyMaterial) -> Vec<Listed<'_>> {
-    let pending = record.pending_material.iter().map(|material| (material, pending_state(record)));
+fn materials(record: &KeyRecord, pending_state: KeyMaterialState, include: IncludeKeyMaterial) -> Vec<Listed<'_>> {
+    let pending = record.pending_material.iter().map(|material| (material, pending_state));
     let mut state = KeyMaterialState::Current;
     let associated = record
         .materials
@@ -60,11 +62,16 @@ fn materials(record: &KeyRecord, include: IncludeKeyMaterial) -> Vec<Listed<'_>>
         .collect()
 }
 
-/// Material of a multi-Region key waits until every replica has it too.
-fn pending_state(record: &KeyRecord) -> KeyMaterialState {
-    match &record.multi_region {
-        Some(family) if !family.replicas.is_empty() => KeyMaterialState::PendingMultiRegionImportAndRotation,
-        Some(_) | None => KeyMaterialState::PendingRotation,
+/// Material of a multi-Region key waits until its relatives have it too.
+async fn pending_state(cx: &Cx<'_>, record: &KeyRecord) -> Result<KeyMaterialState, OpError> {
+    let relatives = match &record.pending_material {
+        Some(_) => cx.keyring().relatives(record).await?,
+        None => Vec::new(),
+    };
+    let relatives = relatives.iter().map(|relative| KeyRecord::clone(&relative.record)).collect();
+    match Family::new(record.clone(), relatives).has_pending_material() {
+        true => Ok(KeyMaterialState::PendingRotation),
+        false => Ok(KeyMaterialState::PendingMultiRegionImportAndRotation),
     }
 }
 

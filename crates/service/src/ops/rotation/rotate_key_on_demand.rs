@@ -1,13 +1,16 @@
 //! `RotateKeyOnDemand`: new material now. Done when the call returns; the automatic schedule stays as it was.
 
+use strongroom_core::family::Family;
 use strongroom_core::generated::{OpName, Origin, RotationType};
-use strongroom_core::key::{KeyMaterial, KeyRecord};
+use strongroom_core::ids::KeyMaterialId;
+use strongroom_core::world::Timestamp;
 use strongroom_wire::kms;
 
-use crate::audit::service_events::rotate_key;
+use crate::audit::Entry;
+use crate::audit::service_events::{rotate_key, synchronize_multi_region_key};
 use crate::error::OpError;
 use crate::frame::{Cx, Operation};
-use crate::keys::{Forms, check_rotates};
+use crate::keys::{Forms, check_no_replica, check_rotates, new_materials};
 
 /// Rotations on demand in a key's life (behaviours 12.2).
 const ON_DEMAND_MAX: u32 = 25;
@@ -26,9 +29,11 @@ impl Operation for RotateKeyOnDemand {
         let arn = key.resource().arn;
         cx.keyring().ensure_account_key(arn.account).await?;
         cx.keyring()
-            .change_key(&key, |record| {
+            .change_family(&key, |family| {
+                let record = family.named();
                 cx.check_state(record)?;
                 check_rotates(record)?;
+                check_no_replica(record)?;
                 if record.rotation.on_demand_count >= ON_DEMAND_MAX {
                     return Err(OpError::LimitExceeded(
                         format!("The key {arn} has reached the limit of {ON_DEMAND_MAX} on-demand rotations.").into(),
@@ -38,10 +43,9 @@ impl Operation for RotateKeyOnDemand {
                 if record.is_rotation_due(soon) {
                     return Err(OpError::RotationDue(arn));
                 }
-                let material = next_material(cx, record)?;
-                let (before, after) = (record.current_material().map(|material| material.id), material.id);
-                record.rotate_on_demand(material, cx.now);
-                cx.entry.set_besides(vec![rotate_key(record, RotationType::OnDemand, before, after, cx.now)]);
+                let before = record.current_material().map(|material| material.id);
+                rotate(cx, family)?;
+                cx.entry.set_besides(events(family, before, cx.now));
                 Ok(())
             })
             .await?;
@@ -49,12 +53,23 @@ impl Operation for RotateKeyOnDemand {
     }
 }
 
-/// Fresh material, or what the owner imported for this.
-fn next_material(cx: &Cx<'_>, record: &mut KeyRecord) -> Result<KeyMaterial, OpError> {
-    match record.origin {
-        Origin::External => record.pending_material.take().ok_or(OpError::NothingToRotateTo(record.arn)),
+/// Makes fresh material current, or what the owner imported for this in all the key's Regions.
+fn rotate(cx: &Cx<'_>, family: &mut Family) -> Result<(), OpError> {
+    let origin = family.named().origin;
+    match origin {
+        Origin::External if family.rotate_to_pending(cx.now) => Ok(()),
+        Origin::External => Err(OpError::NothingToRotateTo(family.named().arn)),
         Origin::AwsKms | Origin::AwsCloudhsm | Origin::ExternalKeyStore => {
-            Ok(cx.vault().new_material(&record.arn, record.spec, cx.now, cx.rng())?)
+            let materials = new_materials(family, cx.vault(), cx.now, cx.rng())?;
+            family.rotate_on_demand(materials, cx.now);
+            Ok(())
         }
     }
+}
+
+/// The events of the rotation: its own, and one for each relative that has the material too.
+fn events(family: &Family, before: Option<KeyMaterialId>, now: Timestamp) -> Vec<Entry> {
+    let key = family.named();
+    let rotation = key.current_material().map(|after| rotate_key(key, RotationType::OnDemand, before, after.id, now));
+    rotation.into_iter().chain(key.relatives().map(|relative| synchronize_multi_region_key(&relative, now))).collect()
 }

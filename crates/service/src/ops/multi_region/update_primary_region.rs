@@ -1,0 +1,46 @@
+//! `UpdatePrimaryRegion`: makes a replica the primary, and the primary a replica. Both are `Updating` for a moment.
+
+use strongroom_core::arn::KeyArn;
+use strongroom_core::generated::OpName;
+use strongroom_wire::kms;
+
+use super::read_region;
+use crate::context::Asked;
+use crate::error::OpError;
+use crate::frame::{Cx, Operation};
+use crate::keys::{Forms, KeyName, check_primary, no_such_key};
+
+pub(crate) struct UpdatePrimaryRegion;
+
+impl Operation for UpdatePrimaryRegion {
+    const NAME: OpName = OpName::UpdatePrimaryRegion;
+    type Input = kms::UpdatePrimaryRegionInput;
+    type Output = kms::UpdatePrimaryRegionOutput;
+
+    async fn run(cx: &Cx<'_>, input: Self::Input) -> Result<Self::Output, OpError> {
+        KeyName::refuse_alias(&input.key_id)?;
+        let region = read_region(cx, "PrimaryRegion", &input.primary_region)?;
+
+        // Authorize: the primary, then the replica that takes its place.
+        let asked = Asked { primary_region: Some(region), ..Asked::default() };
+        let key = cx.authorize_key_asking(&input.key_id, Forms::KeyOnly, None, &asked).await?;
+        check_primary(key.resource())?;
+        if region == cx.region {
+            return Err(OpError::Unsupported(Some(format!("The primary key is in {region} already.").into())));
+        }
+        let arn = KeyArn { region, ..key.resource().arn };
+        let replica = cx.keyring().entry(&arn).await?.ok_or_else(|| no_such_key(&arn))?;
+        let _proof = cx.in_region(region).authorize_entry(cx.action(), &replica, &asked)?;
+
+        cx.keyring()
+            .change_family(&key, |family| {
+                check_primary(family.named())?;
+                cx.check_state(family.named())?;
+                cx.check_state(family.member(region).ok_or_else(|| no_such_key(&arn))?)?;
+                family.change_primary(region);
+                Ok(())
+            })
+            .await?;
+        Ok(kms::UpdatePrimaryRegionOutput)
+    }
+}
