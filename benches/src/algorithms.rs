@@ -29,6 +29,7 @@ use strongroom_crypto::derived::MessageNonce;
 use strongroom_crypto::digest::sha256;
 use strongroom_crypto::material::{Material, Message, SymmetricSuite};
 use strongroom_crypto::rng::SystemRng;
+use strongroom_service::audit::AuditDestination;
 use strongroom_service::{AccessKeyConfig, AccountConfig, IdentityConfig, Limits, Node, Parts, Regions, Request, Role};
 use strongroom_store::MemoryStore;
 use strongroom_vault::seal::MemorySeal;
@@ -439,6 +440,7 @@ impl Service {
             role: Role::Serve,
             regions: Regions::any(),
             limits: Limits { task_period: None, ..Limits::default() },
+            audit: AuditDestination::Memory,
         }))?;
         Ok(Self { node: Arc::new(node), runtime, now })
     }

@@ -1,6 +1,6 @@
-//! The benchmark, in four parts: calls per second of the real server beside a null server of the same HTTP stack; the
+//! The benchmark, in five parts: calls per second of the real server beside a null server of the same HTTP stack; the
 //! latency of fast calls in a flood of slow ones; every algorithm through the service's frame beside the bare primitive;
-//! a store of a million keys beside one of a thousand.
+//! a store of a million keys beside one of a thousand; what the audit log costs.
 //!
 //! Servers and load share the machine, each on its own core. What counts are the ratios, both sides measured in one run:
 //! absolute figures move with the machine and its day.
@@ -9,6 +9,7 @@
 //! Building the programs (`cargo xtask bench` does), other servers.
 
 mod algorithms;
+mod audit;
 mod cores;
 mod flood;
 mod load;
@@ -74,6 +75,8 @@ enum Part {
     Algorithms,
     /// A million keys in one store, beside a thousand.
     Scale,
+    /// GenerateDataKey with and without an audit log, and the verification of one.
+    Audit,
 }
 
 /// The figures of the parts that ran.
@@ -83,6 +86,7 @@ struct Figures {
     flood: Option<flood::Figures>,
     algorithms: Option<algorithms::Figures>,
     scale: Option<scale::Figures>,
+    audit: Option<audit::Figures>,
 }
 
 /// What stops a benchmark: the operator reads it, nothing handles it.
@@ -146,6 +150,12 @@ impl Run {
             let measured = scale::measure(&server, pace, cores)?;
             report::print_scale(&measured)?;
             figures.scale = Some(measured);
+        }
+        if wanted(Part::Audit) {
+            let pace = if self.short { audit::Pace::SHORT } else { audit::Pace::FULL };
+            let measured = audit::measure(&server, pace, cores)?;
+            report::print_audit(&measured)?;
+            figures.audit = Some(measured);
         }
         Ok(figures)
     }

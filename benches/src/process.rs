@@ -13,6 +13,8 @@ use crate::cores::{self, Cores};
 pub(crate) struct Server {
     child: Child,
     pub(crate) address: SocketAddr,
+    /// Its admin listener, if it says that it has one.
+    pub(crate) admin: Option<SocketAddr>,
 }
 
 impl Server {
@@ -35,9 +37,10 @@ impl Server {
         if let Some(stdout) = child.stdout.as_mut() {
             BufReader::new(stdout).read_line(&mut line)?;
         }
-        let address = line.split("://").nth(1).and_then(|rest| rest.split_whitespace().next()?.parse().ok());
+        let mut addresses = line.split("://").skip(1).map(|rest| rest.split_whitespace().next()?.parse().ok());
+        let (address, admin) = (addresses.next().flatten(), addresses.next().flatten());
         match address {
-            Some(address) => Ok(Self { child, address }),
+            Some(address) => Ok(Self { child, address, admin }),
             None => {
                 let _ = child.kill();
                 let _ = child.wait();

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use crate::runs::{Case, Figures};
-use crate::{Error, algorithms, flood, scale};
+use crate::{Error, algorithms, audit, flood, scale};
 
 /// Prints a table.
 pub(crate) fn print(figures: &Figures) -> Result<(), Error> {
@@ -102,6 +102,39 @@ pub(crate) fn print_scale(figures: &scale::Figures) -> Result<(), Error> {
 
 fn mib(kib: u64) -> f64 {
     kib as f64 / 1024.0
+}
+
+/// Prints what the audit log costs.
+pub(crate) fn print_audit(figures: &audit::Figures) -> Result<(), Error> {
+    let mut out = io::stdout().lock();
+    writeln!(
+        out,
+        "\nGenerateDataKey over HTTP on {} connections by the way its record is kept; {} rounds of {} ms; medians",
+        figures.connections, figures.rounds, figures.window_ms
+    )?;
+    writeln!(
+        out,
+        "{:<8} {:>9} {:>9} {:>9} {:>12} {:>7} {:>11}",
+        "record", "calls/s", "p50 µs", "p99 µs", "cpu µs/call", "ratio", "calls/write"
+    )?;
+    for case in &figures.cases {
+        let group = case.group.map_or_else(|| "-".to_owned(), |group| format!("{group:.1}"));
+        writeln!(
+            out,
+            "{:<8} {:>9.0} {:>9.0} {:>9.0} {:>12.2} {:>7.3} {:>11}",
+            case.name, case.calls_per_second, case.p50_us, case.p99_us, case.cpu_us_per_call, case.ratio, group
+        )?;
+    }
+    writeln!(
+        out,
+        "verify: {:.0} MB/s, of a compressed file {}; SHA-256 of the same bytes: {:.0} MB/s",
+        figures.verify_mb_per_second,
+        figures
+            .verify_compressed_mb_per_second
+            .map_or_else(|| "not measured".to_owned(), |rate| format!("{rate:.0} MB/s")),
+        figures.sha256_mb_per_second
+    )?;
+    Ok(())
 }
 
 /// Prints every algorithm, and what work costs beside what the code takes it for.

@@ -20,6 +20,7 @@ use strongroom_core::secret::SecretBytes;
 use strongroom_core::world::{Clock, SystemClock};
 use strongroom_crypto::digest::sha256;
 use strongroom_crypto::rng::SystemRng;
+use strongroom_service::audit::AuditDestination;
 use strongroom_service::{
     AccessKeyConfig, AccountConfig, DevTools, IdentityConfig, Limits, Node, Parts, Regions, Request, Role,
 };
@@ -308,6 +309,7 @@ impl Filler {
             regions: Regions::any(),
             role: Role::Dev(DevTools::on_disk()),
             limits: Limits::default(),
+            audit: AuditDestination::Memory,
         };
         Ok(Self { node: Arc::new(Node::start(parts).await?) })
     }

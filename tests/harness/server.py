@@ -112,9 +112,10 @@ class Server:
         return line.decode().rstrip("\n")
 
 
-def dev(data=None, listen="127.0.0.1:0", admin="127.0.0.1:0"):
-    """`strongroom dev`, in memory without `data`."""
+def dev(data=None, listen="127.0.0.1:0", admin="127.0.0.1:0", audit=None):
+    """`strongroom dev`, in memory without `data`; with `audit`, its audit log goes into that directory."""
     arguments = ["--listen", listen, "--admin", admin, *(["--data", data] if data else [])]
+    arguments += ["--audit", audit] if audit else []
     return Server(["dev", *arguments])
 
 

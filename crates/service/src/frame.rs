@@ -91,15 +91,20 @@ pub(crate) struct Call<'a> {
 /// Runs one operation: the only place that decodes, audits and answers.
 pub(crate) async fn serve<O: Operation>(node: &Node, call: &Call<'_>) -> Result<Zeroizing<Vec<u8>>, OpError> {
     debug_assert_eq!(O::NAME, call.op, "the registry sends each operation to its own code");
-    let entry = call.open_entry();
+    let entry = Arc::new(call.open_entry(node));
     let decisions = Decisions::default();
     let cx = Cx::new(node, call, &entry, &decisions);
     let work = async {
+        if !facts(call.op).read_only {
+            node.journal.check_writable()?;
+        }
         let input = json::decode::<O::Input>(call.body).map_err(OpError::Malformed)?;
         entry.note_request(&input);
         O::run(&cx, input).await
     };
-    let outcome = AssertUnwindSafe(work).catch_unwind().await.unwrap_or(Err(OpError::Panicked));
+    let work = AssertUnwindSafe(work).catch_unwind();
+    let outcome = if facts(call.op).read_only { work.await } else { node.journal.carry(&entry, work).await };
+    let outcome = outcome.unwrap_or(Err(OpError::Panicked));
     node.kept_decisions.keep(call.request_id, call.op.as_str(), call.now, &decisions);
     if let Ok(output) = &outcome {
         entry.note_reply(output);
@@ -115,7 +120,7 @@ pub(crate) async fn serve_unsupported<I: Decode + Shown>(
     node: &Node,
     call: &Call<'_>,
 ) -> Result<Zeroizing<Vec<u8>>, OpError> {
-    let entry = call.open_entry();
+    let entry = call.open_entry(node);
     let refusal = match json::decode::<I>(call.body) {
         Ok(input) => {
             entry.note_request(&input);
@@ -138,9 +143,9 @@ async fn close_entry(node: &Node, call: &Call<'_>, entry: &Entry, error: Option<
 
 impl Call<'_> {
     /// The audit record of this call.
-    fn open_entry(&self) -> Entry {
+    fn open_entry(&self, node: &Node) -> Entry {
         let facts = facts(self.op);
-        let entry = Entry::open(&Origin {
+        let entry = node.journal.open(&Origin {
             called: Called { source: KMS, operation: self.op.as_str().into(), read_only: facts.read_only },
             request_id: self.request_id,
             time: self.now,

@@ -23,7 +23,7 @@ use strongroom_wire::target::{self, CONTENT_TYPE_JSON, Unresolved};
 use tracing::Instrument;
 use zeroize::Zeroizing;
 
-use crate::audit::{Called, Entry, KMS, Origin};
+use crate::audit::{Called, KMS, Origin};
 use crate::context::Circumstances;
 use crate::error::OpError;
 use crate::frame::Call;
@@ -226,7 +226,7 @@ impl Node {
 
     /// Puts a call on the record that no operation was begun for. What the caller is to be told is the answer.
     pub(crate) async fn turn_away(&self, origin: &Origin<'_>, fault: Fault) -> Fault {
-        match self.journal.close(&Entry::open(origin), Some((&fault).into())).await {
+        match self.journal.close(&self.journal.open(origin), Some((&fault).into())).await {
             Ok(()) => fault,
             Err(unrecorded) => Fault::from(&OpError::from(unrecorded)),
         }

@@ -7,7 +7,7 @@
 //! # Not here
 //! Sockets, HTTP framing, TLS, the environment, configuration files: `server`. Algorithms: `crypto`. The policy language: `authz`.
 
-mod audit;
+pub mod audit;
 mod context;
 mod data_keys;
 mod dev;
@@ -50,5 +50,5 @@ pub use identity::{
 };
 pub use inspect::{Inspection, inspect};
 pub use metrics::{Family, Labels, Sample, Value};
-pub use node::{Limits, Mode, Node, Parts, Role, StartError};
+pub use node::{Limits, Mode, Node, Parts, Role, StartError, audit_facts};
 pub use regions::Regions;

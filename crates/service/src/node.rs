@@ -12,7 +12,7 @@ use strongroom_store::{Batch, Error as StoreError, Expect, Store, Table, Version
 use strongroom_vault::seal::{SealError, SealProvider};
 use strongroom_vault::{Genesis, RecordName, Vault};
 
-use crate::audit::Journal;
+use crate::audit::{self, AuditDestination, AuditError, AuditFacts, AuditStatus, Journal};
 use crate::dev::{DevState, DevTools};
 use crate::explain::KeptDecisions;
 use crate::identity::{Directory, DirectoryError, Foundation, IdentityConfig, IdentityError, SigningKeys, Strangers};
@@ -102,6 +102,8 @@ pub struct Parts {
     pub regions: Regions,
     /// How much.
     pub limits: Limits,
+    /// Where the audit record goes.
+    pub audit: AuditDestination,
 }
 
 /// Why a node does not start, in words for the operator.
@@ -122,6 +124,9 @@ pub enum StartError {
     /// An account or somebody in it cannot be read or made.
     #[error("accounts: {0}")]
     Directory(crate::error::OpError),
+    /// The audit record cannot be begun.
+    #[error("audit: {0}")]
+    Audit(#[from] AuditError),
     /// The system gives no threads.
     #[error("threads: {0}")]
     Threads(#[from] std::io::Error),
@@ -177,7 +182,7 @@ impl Node {
     /// # Errors
     /// [`StartError`]; nothing was overwritten.
     pub async fn start(parts: Parts) -> Result<Self, StartError> {
-        let Parts { store, seal, clock: real_clock, rng, identity, role, regions, limits } = parts;
+        let Parts { store, seal, clock: real_clock, rng, identity, role, regions, limits, audit } = parts;
         let mode = role.mode();
         let measured = Arc::new(MeasuredStore::new(store));
         let store: Arc<dyn Store> = Arc::clone(&measured) as Arc<dyn Store>;
@@ -190,6 +195,8 @@ impl Node {
         };
         let clock = dev.as_ref().map_or_else(|| Arc::clone(&real_clock), DevState::clock);
         let tracking_start = tracking_start(&*store, &vault).await?;
+        let foundation = audit::Foundation { store: &store, vault: &vault, rng: &rng, clock: &real_clock };
+        let (journal, store) = Journal::start(audit, foundation).await?;
         let foundation = Foundation {
             store: Arc::clone(&store),
             vault: Arc::clone(&vault),
@@ -200,7 +207,6 @@ impl Node {
         let slow = Arc::new(SlowPool::new(&limits)?);
         let keyring = Arc::new(Keyring::new(store, Arc::clone(&vault), Arc::clone(&rng)));
         let last_usage = Arc::new(LastUsage::default());
-        let journal = Journal::in_memory(Arc::clone(&rng));
         let tasks = Arc::new(Tasks {
             keyring: Arc::clone(&keyring),
             vault: Arc::clone(&vault),
@@ -286,7 +292,33 @@ impl Node {
         self.background.stop().await;
         self.counting.stop().await;
         self.tasks.flush_last_usage().await;
+        self.journal.end().await;
     }
+
+    /// What an auditor needs of this server: the key of its log, and where that stands. Nothing where there is no log.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn audit_facts(&self) -> Result<Option<AuditFacts>, AuditError> {
+        self.journal.facts().await
+    }
+
+    /// How the audit record fares.
+    pub fn audit_status(&self) -> AuditStatus {
+        self.journal.status()
+    }
+}
+
+/// What an auditor needs of the store of a server that need not run: the key of its logs, and where they stand.
+///
+/// # Errors
+/// [`StartError`]; a store without a vault stays as it is.
+pub async fn audit_facts(store: &dyn Store, seal: &dyn SealProvider, rng: &dyn Rng) -> Result<AuditFacts, StartError> {
+    if is_empty(store).await? {
+        return Err(StartError::BadGenesis);
+    }
+    let vault = open_vault(store, seal, rng, Timestamp::default()).await?;
+    Ok(audit::facts(store, &vault, rng).await?)
 }
 
 impl std::fmt::Debug for Node {

@@ -154,6 +154,11 @@ impl Batch {
         self.steps.len()
     }
 
+    /// Whether a record of such a table would be written or deleted.
+    pub fn changes(&self, is: impl Fn(Table) -> bool) -> bool {
+        self.steps.iter().any(|step| !matches!(step.action, Action::Check) && is(step.table))
+    }
+
     pub(crate) fn steps(&self) -> &[Step] {
         &self.steps
     }

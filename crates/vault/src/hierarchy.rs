@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | storage key | root key | purpose, version |
 //! | account wrapping key | root key | purpose, account, version |
+//! | audit signing key | root key | purpose, version |
 //! | key material | account wrapping key | purpose, key ARN (so Region and account), material id, spec, version |
 //!
 //! The root key itself is sealed by a [`SealProvider`](crate::seal::SealProvider).
@@ -22,6 +23,7 @@ use crate::Error;
 enum Purpose<'a> {
     StorageKey,
     AccountKey(AccountId),
+    AuditKey,
     Material { arn: &'a KeyArn, id: KeyMaterialId, spec: KeySpec },
 }
 
@@ -30,6 +32,7 @@ impl Purpose<'_> {
         match self {
             Self::StorageKey => b"strongroom/v1/storage-key",
             Self::AccountKey(_) => b"strongroom/v1/account-wrapping-key",
+            Self::AuditKey => b"strongroom/v1/audit-signing-key",
             Self::Material { .. } => b"strongroom/v1/key-material",
         }
     }
@@ -43,7 +46,7 @@ impl Purpose<'_> {
             aad.extend_from_slice(part);
         };
         match self {
-            Self::StorageKey => {}
+            Self::StorageKey | Self::AuditKey => {}
             Self::AccountKey(account) => put(account.as_str().as_bytes()),
             Self::Material { arn, id, spec } => {
                 put(arn.to_string().as_bytes());
@@ -103,6 +106,14 @@ impl RootKey {
 
     pub(crate) fn storage_key(&self, wrapped: &Wrapped) -> Result<SecretArray<32>, Error> {
         key_from(&unwrap(&self.0, &Purpose::StorageKey, ROOT_KEY_VERSION, wrapped)?)
+    }
+
+    pub(crate) fn wrap_audit_key(&self, stored: &SecretBytes, rng: &dyn Rng) -> Result<Wrapped, Error> {
+        wrap(&self.0, &Purpose::AuditKey, ROOT_KEY_VERSION, stored.expose(), rng)
+    }
+
+    pub(crate) fn unwrap_audit_key(&self, wrapped: &Wrapped) -> Result<SecretBytes, Error> {
+        unwrap(&self.0, &Purpose::AuditKey, ROOT_KEY_VERSION, wrapped)
     }
 
     /// A new account wrapping key in its wrapped form.

@@ -10,6 +10,7 @@
 //! # Not here
 //! Who may use a key: `authz` says so. Storage: callers bring the blobs and keep what they get.
 
+mod audit;
 pub mod blob;
 mod handle;
 mod hierarchy;
@@ -20,6 +21,7 @@ mod sealed;
 #[cfg(test)]
 mod tests;
 
+pub use audit::AuditSigner;
 pub use handle::Handle;
 pub use import::{ImportParameters, ImportRefusal, ImportRequest};
 pub use open::{Cold, Genesis, Opening, Vault};

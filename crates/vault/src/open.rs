@@ -15,6 +15,7 @@ use strongroom_core::secret::{SecretArray, SecretBytes};
 use strongroom_core::world::{Rng, Timestamp};
 use strongroom_crypto::material::Material;
 
+use crate::audit::AuditSigner;
 use crate::handle::{Handle, material_id, suite_of};
 use crate::hierarchy::{AccountKey, RootKey};
 use crate::seal::{SealError, SealProvider};
@@ -107,6 +108,22 @@ impl Vault {
     /// [`Error::NoEntropy`].
     pub fn new_account_key(&self, account: AccountId, rng: &dyn Rng) -> Result<Wrapped, Error> {
         self.root.new_account_key(account, rng)
+    }
+
+    /// A new key that signs audit logs, to be stored and then brought back with [`Vault::audit_signer`].
+    ///
+    /// # Errors
+    /// [`Error::NoEntropy`], [`Error::Crypto`].
+    pub fn new_audit_key(&self, rng: &dyn Rng) -> Result<Wrapped, Error> {
+        self.root.wrap_audit_key(&AuditSigner::generate(rng)?, rng)
+    }
+
+    /// Opens the stored key that signs audit logs.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`].
+    pub fn audit_signer(&self, wrapped: &Wrapped) -> Result<AuditSigner, Error> {
+        AuditSigner::from_stored(&self.root.unwrap_audit_key(wrapped)?)
     }
 
     /// Whether the wrapping key of `account` is open.

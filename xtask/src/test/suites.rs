@@ -14,6 +14,7 @@ pub(super) enum Suite {
     Lint,
     Unit,
     Sdk,
+    Audit,
     Crash,
     Fuzz,
 }
@@ -29,13 +30,14 @@ const FUZZ_AT_ONCE: usize = 2;
 
 impl Suite {
     /// In the order they run: what fails fast comes first.
-    pub(super) const ALL: &'static [Self] = &[Self::Lint, Self::Unit, Self::Sdk, Self::Crash, Self::Fuzz];
+    pub(super) const ALL: &'static [Self] = &[Self::Lint, Self::Unit, Self::Sdk, Self::Audit, Self::Crash, Self::Fuzz];
 
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Lint => "lint",
             Self::Unit => "unit",
             Self::Sdk => "sdk",
+            Self::Audit => "audit",
             Self::Crash => "crash",
             Self::Fuzz => "fuzz",
         }
@@ -50,6 +52,7 @@ impl Suite {
             Self::Lint => lint(root),
             Self::Unit => Ok(unit(root)),
             Self::Sdk => sdk(root),
+            Self::Audit => audit(root),
             Self::Crash => crash(root),
             Self::Fuzz => fuzz(root),
         };
@@ -83,6 +86,16 @@ fn sdk(root: &Path) -> Result<Tally, Missing> {
         return Err("the tests of the Rust SDK do not compile".to_owned());
     }
     Ok(pytest("pytest tests/sdk", &python, root, "tests/sdk").run())
+}
+
+/// The audit record: every operation's, nothing done to it unseen; killed servers, full disks, and the command line.
+fn audit(root: &Path) -> Result<Tally, Missing> {
+    let python = tools::python(root)?;
+    build_server(root)?;
+    let records = cargo("the audit record of the service", Runner::Cargo, root);
+    let mut tally = records.args(["test", "--package", "strongroom-service", "--test", "it", "audit"]).run();
+    tally.add(pytest("pytest tests/audit", &python, root, "tests/audit").run());
+    Ok(tally)
 }
 
 /// The server killed at random moments under a writing load.

@@ -89,6 +89,11 @@ pub struct Client {
 }
 
 impl AdminOptions {
+    /// The running server of this configuration file.
+    pub fn of_config(path: &Path) -> Self {
+        Self { admin: None, admin_token_file: None, config: Some(path.into()) }
+    }
+
     /// The configuration file, when one was named.
     pub(crate) fn config(&self) -> Option<&Path> {
         self.config.as_deref()

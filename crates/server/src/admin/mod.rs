@@ -13,6 +13,7 @@
 //! TLS: whoever looks from elsewhere sees health and metrics alone, and nothing in them is secret.
 
 pub(crate) mod accounts;
+pub(crate) mod audit;
 pub mod client;
 pub(crate) mod dev;
 mod door;
@@ -37,8 +38,16 @@ use crate::config::Limits;
 use crate::net::{Stop, TlsIdentity};
 
 /// Every route there is.
-const TABLES: &[&[Route]] =
-    &[accounts::ROUTES, dev::ROUTES, health::ROUTES, log::ROUTES, metrics::ROUTES, policy::ROUTES, status::ROUTES];
+const TABLES: &[&[Route]] = &[
+    accounts::ROUTES,
+    audit::ROUTES,
+    dev::ROUTES,
+    health::ROUTES,
+    log::ROUTES,
+    metrics::ROUTES,
+    policy::ROUTES,
+    status::ROUTES,
+];
 
 /// What handlers work with.
 pub struct Admin {

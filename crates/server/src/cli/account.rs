@@ -9,6 +9,7 @@ use std::sync::Arc;
 use clap::Subcommand;
 use strongroom_core::world::SystemClock;
 use strongroom_crypto::rng::SystemRng;
+use strongroom_service::audit::AuditDestination;
 use strongroom_service::{Node, Parts, Regions, Role};
 use strongroom_store::SqliteStore;
 use strongroom_vault::seal::KeyFileSeal;
@@ -135,6 +136,7 @@ fn on_the_store<T>(config: &Path, work: impl AsyncFnOnce(&Node) -> Result<T, Fai
         regions: Regions::any(),
         role: Role::Serve,
         limits: strongroom_service::Limits { task_period: None, ..strongroom_service::Limits::default() },
+        audit: AuditDestination::Directory(config.audit),
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::work)?;
     runtime.block_on(async {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use strongroom_core::ids::{AccountId, Region};
 use strongroom_core::secret::SecretBytes;
 use strongroom_crypto::rng::SystemRng;
+use strongroom_service::audit::{AuditDestination, AuditDirectory, Durability, Rotation};
 use strongroom_service::{AccessKeyConfig, AccountConfig, DevTools, IdentityConfig, Regions, Role};
 use strongroom_store::{MemoryStore, SqliteStore};
 use strongroom_vault::seal::{KeyFileSeal, MemorySeal};
@@ -48,6 +49,23 @@ pub(super) struct Dev {
     /// Serve this Region; may be given several times. Without it any Region is served.
     #[arg(long = "region", value_name = "REGION")]
     regions: Vec<Region>,
+    /// Write the audit record into this directory (made when missing), or `off` for none. Without this option the latest
+    /// events are kept in memory.
+    #[arg(long, value_name = "DIR|off", requires = "data")]
+    audit: Option<PathBuf>,
+    /// When a record counts as written.
+    #[arg(long, value_enum, default_value_t, requires = "audit", value_name = "WHEN")]
+    audit_durability: AuditDurability,
+}
+
+/// When a record counts as written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+enum AuditDurability {
+    /// When the system has it.
+    #[default]
+    Write,
+    /// When the disk has it.
+    Fsync,
 }
 
 /// What `--admin` says.
@@ -63,6 +81,7 @@ impl Dev {
             return tool.run();
         }
         let admin = self.admin_plan();
+        let audit = self.audit_destination();
         let place = self.data.map_or_else(|| Place::Memory(Arc::new(MemoryStore::new())), Place::Directory);
         let tools = match &place {
             Place::Memory(store) => DevTools::in_memory(Arc::clone(store)),
@@ -79,6 +98,7 @@ impl Dev {
                 regions if regions.is_empty() => Regions::any(),
                 regions => Regions::only(regions),
             },
+            audit,
             ready: |address| {
                 format!(
                     "strongroom dev: listening on http://{address} (account {ACCOUNT}, access key {ACCESS_KEY}, secret {SECRET})"
@@ -93,6 +113,18 @@ impl Dev {
 }
 
 impl Dev {
+    fn audit_destination(&self) -> AuditDestination {
+        let Some(path) = self.audit.clone() else { return AuditDestination::Memory };
+        if path.as_os_str() == "off" {
+            return AuditDestination::Nowhere;
+        }
+        let durability = match self.audit_durability {
+            AuditDurability::Write => Durability::Write,
+            AuditDurability::Fsync => Durability::Fsync,
+        };
+        AuditDestination::Directory(AuditDirectory { path, durability, rotation: Rotation::default() })
+    }
+
     fn admin_plan(&self) -> Option<AdminPlan> {
         let (listen, must) = match self.admin {
             Some(AdminChoice::Off) => return None,

@@ -1,6 +1,7 @@
 //! The command line: its commands, and what their exit codes mean.
 
 mod account;
+mod audit;
 mod dev;
 mod dev_tools;
 mod doctor;
@@ -53,6 +54,8 @@ enum Command {
     Serve(serve::Serve),
     Init(init::Init),
     Account(account::Account),
+    #[command(subcommand)]
+    Audit(audit::Audit),
     Status(status::StatusCommand),
     LogLevel(status::LogLevelCommand),
     Doctor(doctor::Doctor),
@@ -99,6 +102,7 @@ pub fn main() -> ExitCode {
         Command::Serve(serve) => serve.run(),
         Command::Init(init) => init.run(),
         Command::Account(account) => account.run(),
+        Command::Audit(audit) => audit.run(),
         Command::Status(status) => status.run(),
         Command::LogLevel(level) => level.run(),
         Command::Doctor(doctor) => doctor.run(),

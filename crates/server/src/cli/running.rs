@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use strongroom_core::world::SystemClock;
 use strongroom_crypto::rng::SystemRng;
+use strongroom_service::audit::AuditDestination;
 use strongroom_service::{IdentityConfig, Mode, Node, Parts, Regions, Role};
 use strongroom_store::Store;
 use strongroom_vault::seal::SealProvider;
@@ -36,6 +37,8 @@ pub(super) struct Plan<L> {
     pub(super) settings: Settings,
     pub(super) identity: IdentityConfig,
     pub(super) regions: Regions,
+    /// Where the audit record goes.
+    pub(super) audit: AuditDestination,
     /// The line that says that the server is ready.
     pub(super) ready: fn(SocketAddr) -> String,
     /// Opens store and seal, once the address is ours.
@@ -99,6 +102,7 @@ async fn run_until_stopped<L: FnOnce() -> Result<Foundation, Failure>>(plan: Pla
             on_slow_thread_start: process::give_way,
             ..strongroom_service::Limits::default()
         },
+        audit: plan.audit,
     });
     let node = Arc::new(node.await.map_err(Failure::work)?);
     if let Some(dev) = node.dev() {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use strongroom_service::Role;
+use strongroom_service::audit::AuditDestination;
 use strongroom_store::SqliteStore;
 use strongroom_vault::seal::KeyFileSeal;
 use tracing::warn;
@@ -32,6 +33,12 @@ const SAMPLE: &str = r#"The configuration file (TOML; relative paths are relativ
 
   [telemetry]                            # optional: every call as a trace, by OTLP over gRPC
   otlp_endpoint = "http://127.0.0.1:4317"
+
+  [audit]                                # optional, the defaults are:
+  directory = "audit"                    # relative to the data directory
+  durability = "write"                   # or: "fsync", when a record must be on the disk before its call is answered
+  rotate_bytes = 67108864
+  rotate_secs = 86400
 
   [[account]]
   id = "111122223333"
@@ -89,6 +96,7 @@ impl Serve {
             settings: Settings { limits: config.limits, tls: Some(Arc::new(tls)), dev: false },
             identity: config.identity,
             regions: config.regions,
+            audit: AuditDestination::Directory(config.audit),
             ready: |address| format!("strongroom serve: listening on https://{address}"),
             lay: move || {
                 if !data.is_dir() {
@@ -106,6 +114,8 @@ impl Serve {
 
 #[cfg(test)]
 mod tests {
+    use strongroom_service::audit::{Durability, Rotation};
+
     use super::*;
     use crate::config::Limits;
 
@@ -122,5 +132,8 @@ mod tests {
         assert_eq!(config.identity.accounts.len(), 1);
         assert!(config.regions.serve("eu-west-1".parse().expect("a Region")));
         assert!(!config.regions.serve("eu-west-2".parse().expect("a Region")));
+        assert_eq!(config.audit.path, dir.path().join("data/audit"));
+        assert_eq!(config.audit.rotation, Rotation::default());
+        assert_eq!(config.audit.durability, Durability::Write);
     }
 }

@@ -12,6 +12,7 @@ mod secret;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use strongroom_service::audit::AuditDirectory;
 use strongroom_service::{IdentityConfig, Regions};
 
 pub use limits::Limits;
@@ -33,6 +34,8 @@ pub struct Config {
     pub admin: Option<AdminConfig>,
     /// The collector of traces: an `http://` URL, when there is one.
     pub otlp_endpoint: Option<String>,
+    /// Where the audit record goes.
+    pub audit: AuditDirectory,
     /// The limits.
     pub limits: Limits,
     /// The Regions that are served.

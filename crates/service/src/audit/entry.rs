@@ -57,6 +57,10 @@ pub(crate) struct Entry {
     pub(super) read_only: bool,
     /// Whether the service itself acted, without a call.
     pub(super) service_event: bool,
+    /// Whether there is no event but those of what the service did besides.
+    is_carrier: bool,
+    /// Where the record waits in the store, once it was committed there with a change.
+    outbox: Mutex<Option<RequestId>>,
     ids: Mutex<Vec<RequestId>>,
     noted: Mutex<Noted>,
 }
@@ -127,6 +131,8 @@ impl Entry {
             caller: caller.map(Arc::clone),
             read_only: called.read_only,
             service_event: false,
+            is_carrier: false,
+            outbox: Mutex::default(),
             ids: Mutex::default(),
             noted: Mutex::default(),
         }
@@ -144,20 +150,45 @@ impl Entry {
             caller: None,
             read_only: false,
             service_event: true,
+            is_carrier: false,
+            outbox: Mutex::default(),
             ids: Mutex::default(),
             noted: Mutex::new(noted),
         }
     }
 
+    /// Of a change that the service makes by itself; [`Entry::set_besides`] says what it did.
+    pub(crate) fn of_change() -> Self {
+        Self {
+            request_id: None,
+            head: Vec::new(),
+            identity: Vec::new(),
+            tls: None,
+            caller: None,
+            read_only: false,
+            service_event: true,
+            is_carrier: true,
+            outbox: Mutex::default(),
+            ids: Mutex::default(),
+            noted: Mutex::default(),
+        }
+    }
+
     /// The request, understood.
     pub(crate) fn note_request<T: Shown>(&self, input: &T) {
+        if self.is_carrier {
+            return;
+        }
         let mut noted = self.noted();
         noted.parameters = Some(json::shown(input));
         noted.resolved = input.resolved().map(|(member, sent)| (member, sent.map(str::to_owned)));
     }
 
-    /// The reply. `tells_key`: the record has the key's ARN though the reply has not.
+    /// The reply.
     pub(crate) fn note_reply<T: Shown>(&self, output: &T) {
+        if self.is_carrier {
+            return;
+        }
         self.noted().response = json::shown(output);
     }
 
@@ -210,7 +241,9 @@ impl Entry {
         }
         let shared = if others.is_empty() { None } else { Some(self.id(1, rng)?) };
         let mut events = Vec::with_capacity(1 + others.len());
-        events.push(event::of(self, &noted, self.id(0, rng)?, failure, event::Recipient::Caller(shared)));
+        if !self.is_carrier {
+            events.push(event::of(self, &noted, self.id(0, rng)?, failure, event::Recipient::Caller(shared)));
+        }
         for (at, other) in others.into_iter().enumerate() {
             let recipient = event::Recipient::Owner(other, shared);
             events.push(event::of(self, &noted, self.id(2 + at, rng)?, failure, recipient));
@@ -221,6 +254,11 @@ impl Entry {
             }
         }
         Ok(events)
+    }
+
+    /// Where the record waits in the store.
+    pub(super) fn outbox(&self) -> MutexGuard<'_, Option<RequestId>> {
+        self.outbox.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn id(&self, at: usize, rng: &dyn Rng) -> Result<RequestId, NoEntropy> {

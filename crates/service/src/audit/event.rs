@@ -59,6 +59,29 @@ pub(super) fn service_head(name: &'static str, region: Region, time: Timestamp) 
     })
 }
 
+/// What happened to the log itself. `details` are members of `serviceEventDetails`.
+pub(super) fn of_log(name: &'static str, id: RequestId, time: Timestamp, details: &[u8]) -> Event {
+    let json = Object::build(|members| {
+        members.text("eventVersion", Some("1.11"));
+        members.raw("userIdentity", Some(br#"{"type":"AWSService","invokedBy":"strongroom"}"#));
+        members.text("eventTime", Some(&iso8601(time)));
+        members.text("eventSource", Some("audit.strongroom"));
+        members.text("eventName", Some(name));
+        members.text("sourceIPAddress", Some(INTERNAL));
+        members.text("userAgent", Some(INTERNAL));
+        members.null("requestParameters");
+        members.null("responseElements");
+        members.text("eventID", Some(id.as_str()));
+        members.boolean("readOnly", Some(false));
+        members.raw("resources", Some(b"[]"));
+        members.text("eventType", Some("AwsServiceEvent"));
+        members.boolean("managementEvent", Some(true));
+        members.raw("serviceEventDetails", Some(&braced(details)));
+        members.text("eventCategory", Some("Management"));
+    });
+    Event { id, json }
+}
+
 /// `tlsDetails`.
 pub(super) fn tls(circumstances: &Circumstances<'_>) -> Option<Vec<u8>> {
     let Circumstances { tls, host, .. } = *circumstances;

@@ -75,13 +75,18 @@ pub(crate) async fn serve<O: Operation>(node: &Node, call: &Call<'_>) -> Result<
     debug_assert_eq!(O::NAME, call.op, "the registry sends each operation to its own code");
     let Call { op, ref caller, ref standing, region, now, circumstances, .. } = *call;
     let cx = Cx { node, op, caller, standing, region, now, circumstances };
-    let entry = call.open_entry();
+    let entry = Arc::new(call.open_entry(node));
     let work = async {
+        if !op.is_read_only() {
+            node.journal.check_writable().map_err(|unrecorded| Error::Work(unrecorded.into()))?;
+        }
         let input = decode::<O::Input>(call.parameters)?;
         entry.note_request(&input);
         O::run(&cx, input).await
     };
-    let outcome = AssertUnwindSafe(work).catch_unwind().await.unwrap_or(Err(Error::Work(OpError::Panicked)));
+    let work = AssertUnwindSafe(work).catch_unwind();
+    let outcome = if op.is_read_only() { work.await } else { node.journal.carry(&entry, work).await };
+    let outcome = outcome.unwrap_or(Err(Error::Work(OpError::Panicked)));
     if let Some(output) = outcome.as_ref().ok().filter(|_| tells_reply(op)) {
         entry.note_reply(output);
     }
@@ -96,7 +101,7 @@ pub(crate) async fn serve_unsupported(node: &Node, call: &Call<'_>) -> Result<Ze
         OpName::Sts(op) => sts::decode_any(op, &form),
     });
     let refusal = decoded.map_or_else(Error::Malformed, |()| Error::NotOffered(call.op));
-    close_entry(node, call, &call.open_entry(), Some(&refusal)).await?;
+    close_entry(node, call, &call.open_entry(node), Some(&refusal)).await?;
     Err(refusal)
 }
 
@@ -171,10 +176,10 @@ async fn close_entry(node: &Node, call: &Call<'_>, entry: &Entry, error: Option<
 
 impl Call<'_> {
     /// The audit record of this call.
-    fn open_entry(&self) -> Entry {
+    fn open_entry(&self, node: &Node) -> Entry {
         let Self { op, request_id, ref caller, region, now, circumstances, .. } = *self;
         let called = Called { source: source(op.api()), operation: op.as_str().into(), read_only: op.is_read_only() };
         let region = Some(region);
-        Entry::open(&Origin { called, request_id, time: now, caller: Some(caller), region, circumstances })
+        node.journal.open(&Origin { called, request_id, time: now, caller: Some(caller), region, circumstances })
     }
 }

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use super::error::Error;
 use super::frame::{Call, source};
-use crate::audit::{Called, Entry, Origin};
+use crate::audit::{Called, Origin};
 use crate::error::OpError;
 use crate::gate::{Reply, Request, Signer, circumstances, name_span, tell};
 use crate::node::Node;
@@ -118,7 +118,7 @@ impl Node {
 
     /// Puts a call on the record that no operation was begun for. What the caller is to be told is the answer.
     async fn turn_query_away(&self, origin: &Origin<'_>, failure: Failure) -> Failure {
-        match self.journal.close(&Entry::open(origin), Some((&failure.fault).into())).await {
+        match self.journal.close(&self.journal.open(origin), Some((&failure.fault).into())).await {
             Ok(()) => failure,
             Err(unrecorded) => Failure { api: failure.api, fault: Error::Work(unrecorded.into()).fault(failure.api) },
         }

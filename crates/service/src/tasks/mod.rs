@@ -24,8 +24,8 @@ use tokio::sync::Mutex;
 pub(crate) use background::Background;
 pub(crate) use census::Counting;
 
-use crate::audit::Journal;
 use crate::audit::service_events::{delete_key, of_passed};
+use crate::audit::{Entry, Journal};
 use crate::error::OpError;
 use crate::keys::{Keyring, LastUsage, let_time_pass};
 
@@ -84,28 +84,28 @@ impl Tasks {
             _ => SystemTask::Expiry,
         };
         let key = Authorized::for_system(task, record);
-        let mut events = Vec::new();
+        let entry = Arc::new(Entry::of_change());
         let change = |family: &mut Family| {
             let passed = let_time_pass(family, &self.vault, now, &*self.rng)?;
-            events = of_passed(family.named(), &passed, now);
+            entry.set_besides(of_passed(family.named(), &passed, now));
             Ok(passed)
         };
-        let passed = self.keyring.change_family(&key, change).await?;
+        self.journal.check_writable()?;
+        let passed = self.journal.carry(&entry, self.keyring.change_family(&key, change)).await?;
         for id in &passed.expired {
             self.vault.forget_material(arn, *id);
         }
-        for event in &events {
-            self.journal.close(event, None).await?;
-        }
-        Ok(())
+        Ok(self.journal.close(&entry, None).await?)
     }
 
     async fn destroy(&self, record: Arc<KeyRecord>, now: Timestamp) -> Result<(), OpError> {
         let arn = record.arn;
         let key = Authorized::for_system(SystemTask::Deletion, record);
-        if self.keyring.destroy(&key, now).await? {
+        let entry = Arc::new(delete_key(&arn, now));
+        self.journal.check_writable()?;
+        if self.journal.carry(&entry, self.keyring.destroy(&key, now)).await? {
             self.last_usage.forget(&arn);
-            self.journal.close(&delete_key(&arn, now), None).await?;
+            self.journal.close(&entry, None).await?;
         }
         Ok(())
     }

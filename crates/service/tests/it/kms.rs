@@ -11,8 +11,10 @@ use strongroom_core::secret::{SecretArray, SecretBytes};
 use strongroom_core::world::{Clock, ManualClock, Rng, SeededRng, Timestamp};
 use strongroom_crypto::digest::sha256;
 use strongroom_crypto::rng::SystemRng;
+use strongroom_service::audit::{AuditDestination, AuditFacts};
 use strongroom_service::{
-    AccessKeyConfig, AccountConfig, DevTools, IdentityConfig, Limits, Node, Parts, Regions, Request, Role,
+    AccessKeyConfig, AccountConfig, DevTools, IdentityConfig, Limits, Node, Parts, Regions, Request, Role, StartError,
+    audit_facts,
 };
 use strongroom_store::{MemoryStore, Store};
 use strongroom_vault::seal::{MemorySeal, SealError, SealProvider};
@@ -110,6 +112,28 @@ impl TestKms {
         Self::start_with(store, Arc::clone(&self.seal), Arc::clone(&self.clock), None, rng, Role::Serve)
     }
 
+    /// One whose record goes into a log of files.
+    pub(crate) fn with_audit_log(&self, audit: AuditDestination, store: Arc<dyn Store>) -> Self {
+        let (seal, clock) = (Arc::clone(&self.seal), Arc::clone(&self.clock));
+        Self::launch(store, seal, clock, |parts| Parts { audit, ..parts })
+    }
+
+    /// The same, when it may not start.
+    pub(crate) fn try_with_audit_log(&self, audit: AuditDestination) -> Result<Self, StartError> {
+        let (store, seal, clock) = (Arc::clone(&self.store), Arc::clone(&self.seal), Arc::clone(&self.clock));
+        Self::try_launch(store, seal, clock, |parts| Parts { audit, ..parts })
+    }
+
+    pub(crate) fn shut_down(&self) {
+        self.runtime.block_on(self.node.shut_down());
+    }
+
+    pub(crate) fn audit_facts(&self) -> AuditFacts {
+        self.runtime
+            .block_on(audit_facts(&*self.store, &SharedSeal(Arc::clone(&self.seal)), &SystemRng))
+            .expect("facts")
+    }
+
     pub(crate) fn store(&self) -> Arc<dyn Store> {
         Arc::clone(&self.store)
     }
@@ -162,6 +186,15 @@ impl TestKms {
         clock: Arc<ManualClock>,
         change: impl FnOnce(Parts) -> Parts,
     ) -> Self {
+        Self::try_launch(store, seal, clock, change).expect("starts")
+    }
+
+    fn try_launch(
+        store: Arc<dyn Store>,
+        seal: Arc<MemorySeal>,
+        clock: Arc<ManualClock>,
+        change: impl FnOnce(Parts) -> Parts,
+    ) -> Result<Self, StartError> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         let account = |id: &str| AccountConfig {
             id: id.parse().unwrap(),
@@ -185,9 +218,10 @@ impl TestKms {
             role: Role::Serve,
             regions: Regions::any(),
             limits: Limits { task_period: None, ..Limits::default() },
+            audit: AuditDestination::Memory,
         };
-        let node = Arc::new(runtime.block_on(Node::start(change(parts))).unwrap());
-        Self { node, store, seal, clock, runtime }
+        let node = Arc::new(runtime.block_on(Node::start(change(parts)))?);
+        Ok(Self { node, store, seal, clock, runtime })
     }
 
     pub(crate) fn node(&self) -> &Arc<Node> {

@@ -5,6 +5,8 @@
 mod algorithms;
 mod aliases;
 mod audit;
+mod audit_fields;
+mod audit_log;
 mod deletion;
 mod dev_clock;
 mod dev_faults;
