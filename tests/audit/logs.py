@@ -26,17 +26,28 @@ def events(folder):
     return found
 
 
+def admin_json(server, path, token=None):
+    """What the admin listener answers."""
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    with urllib.request.urlopen(urllib.request.Request(server.admin + path, headers=headers), timeout=30) as reply:
+        return json.load(reply)
+
+
+def metrics(server):
+    """All series by their names and labels."""
+    with urllib.request.urlopen(f"{server.admin}/metrics", timeout=30) as reply:
+        lines = reply.read().decode().splitlines()
+    return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))}
+
+
 def public_key(server, path):
     """Asks a running server for the key of its log."""
-    with urllib.request.urlopen(f"{server.admin}/audit", timeout=30) as reply:
-        view = json.load(reply)
-    Path(path).write_text(view["public_key"])
+    Path(path).write_text(admin_json(server, "/audit")["public_key"])
     return path
 
 
 def anchors(server):
-    with urllib.request.urlopen(f"{server.admin}/audit", timeout=30) as reply:
-        return json.load(reply)["anchors"]
+    return admin_json(server, "/audit")["anchors"]
 
 
 def strongroom(*arguments, environment=None):

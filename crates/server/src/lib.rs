@@ -16,3 +16,4 @@ pub mod net;
 mod observe;
 mod process;
 mod seed;
+pub mod sinks;

@@ -88,8 +88,9 @@ fn sdk(root: &Path) -> Result<Tally, Missing> {
     Ok(pytest("pytest tests/sdk", &python, root, "tests/sdk").run())
 }
 
-/// The audit record: every operation's, nothing done to it unseen; killed servers, full disks, and the command line.
+/// The audit record: every operation's, nothing done to it unseen; killed servers, full disks, sinks, and the command line.
 fn audit(root: &Path) -> Result<Tally, Missing> {
+    tools::rsyslogd()?;
     let python = tools::python(root)?;
     build_server(root)?;
     let records = cargo("the audit record of the service", Runner::Cargo, root);

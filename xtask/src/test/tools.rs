@@ -56,6 +56,14 @@ pub(super) fn openssl() -> Result<(), Missing> {
     system_program("openssl", &["openssl"])
 }
 
+/// The syslog server of most distributions; it is a program of administrators, which not every PATH has.
+pub(super) fn rsyslogd() -> Result<(), Missing> {
+    if quiet("/usr/sbin/rsyslogd", &["-v"]) {
+        return Ok(());
+    }
+    apt_get(&["rsyslog"])
+}
+
 /// A PATH on which `cargo deny` is found.
 pub(super) fn cargo_deny(root: &Path) -> Result<String, Missing> {
     cargo_tool(root, CARGO_DENY)

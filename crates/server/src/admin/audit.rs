@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 use strongroom_service::audit::verify::{public_key_pem, spki_from_pem};
 use strongroom_service::audit::{Anchor, AuditFacts, AuditStatus};
 
+use crate::sinks::SinkStatus;
+
 use super::{Access, Admin, Answered, Problem, Route};
 
 pub(super) const ROUTES: &[Route] =
@@ -28,6 +30,9 @@ pub(crate) struct AuditView {
     /// Calls that failed because their record could not be written.
     #[serde(default)]
     pub(crate) refused_calls: u64,
+    /// Where events go besides, and how that goes.
+    #[serde(default)]
+    pub(crate) sinks: Vec<SinkStatus>,
 }
 
 impl AuditView {
@@ -38,6 +43,7 @@ impl AuditView {
             events: 0,
             writes: 0,
             refused_calls: 0,
+            sinks: Vec::new(),
         }
     }
 
@@ -54,7 +60,8 @@ async fn audit(admin: &Admin) -> Result<Answered, Problem> {
     match admin.node.audit_facts().await {
         Ok(Some(facts)) => {
             let AuditStatus { events, writes, refused_calls, .. } = admin.node.audit_status();
-            Answered::json(&AuditView { events, writes, refused_calls, ..AuditView::of(&facts) })
+            let sinks = admin.sinks.status();
+            Answered::json(&AuditView { events, writes, refused_calls, sinks, ..AuditView::of(&facts) })
         }
         Ok(None) => Err(Problem::BadRequest("this server keeps its audit record in memory alone".to_owned())),
         Err(error) => Err(Problem::Failed(error.to_string())),

@@ -2,14 +2,10 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::pin::Pin;
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue};
 use http::{Method, Request, StatusCode};
-use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use serde::Serialize;
@@ -19,6 +15,7 @@ use tokio::net::TcpStream;
 
 use super::token;
 use crate::config::{Config, ConfigError, read_secret_file};
+use crate::net::{Whole, read_whole};
 
 /// Where `strongroom dev` has its admin listener unless it is told otherwise.
 pub const DEV_ADDRESS: &str = "127.0.0.1:4600";
@@ -184,9 +181,9 @@ impl Client {
         if let Some(token) = &self.token {
             request = request.header(AUTHORIZATION, bearer(token)?);
         }
-        let response = sender.send_request(request.body(Whole(Some(body.into())))?).await?;
+        let response = sender.send_request(request.body(Whole::new(body))?).await?;
         let status = response.status();
-        let body = read_whole(response.into_body()).await?;
+        let body = read_whole(response.into_body(), ANSWER_MAX_BYTES).await?;
         connection.abort();
         Ok((status, body))
     }
@@ -196,40 +193,4 @@ fn bearer(token: &SecretBytes) -> Result<HeaderValue, http::header::InvalidHeade
     let mut value = HeaderValue::from_bytes(&[b"Bearer ", token.expose()].concat())?;
     value.set_sensitive(true);
     Ok(value)
-}
-
-async fn read_whole(mut body: Incoming) -> Result<Vec<u8>, Box<dyn std::error::Error + Send + Sync>> {
-    let mut whole = Vec::new();
-    while let Some(frame) = std::future::poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
-        if let Ok(chunk) = frame?.into_data() {
-            whole.extend_from_slice(&chunk);
-        }
-        if whole.len() > ANSWER_MAX_BYTES {
-            return Err("the answer is too large".into());
-        }
-    }
-    Ok(whole)
-}
-
-/// A body in one piece.
-struct Whole(Option<Bytes>);
-
-impl Body for Whole {
-    type Data = Bytes;
-    type Error = std::convert::Infallible;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        _: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        std::task::Poll::Ready(self.0.take().filter(|bytes| !bytes.is_empty()).map(|bytes| Ok(Frame::data(bytes))))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.0.as_ref().is_none_or(Bytes::is_empty)
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.0.as_ref().map_or(0, Bytes::len) as u64)
-    }
 }

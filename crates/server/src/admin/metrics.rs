@@ -22,6 +22,7 @@ fn scrape(admin: &Admin, call: &Call<'_>) -> Result<Answered, Problem> {
 
 fn families(admin: &Admin) -> Vec<Family> {
     let mut families = admin.node.metrics();
+    families.extend(admin.sinks.families());
     if let Some(tls) = &admin.tls {
         #[expect(clippy::cast_precision_loss, reason = "a date in seconds")]
         let not_after = tls.validity().not_after_seconds as f64;

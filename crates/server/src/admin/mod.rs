@@ -36,6 +36,7 @@ pub use route::{Access, Answered, Answering, Call, Handler, Problem, Route};
 
 use crate::config::Limits;
 use crate::net::{Stop, TlsIdentity};
+use crate::sinks::Sinks;
 
 /// Every route there is.
 const TABLES: &[&[Route]] = &[
@@ -53,6 +54,8 @@ const TABLES: &[&[Route]] = &[
 pub struct Admin {
     /// The running node.
     pub node: Arc<Node>,
+    /// Where its audit record goes besides the log.
+    pub(crate) sinks: Arc<Sinks>,
     /// `dev` or `serve`.
     pub mode: Mode,
     /// When the server became ready.
@@ -68,6 +71,7 @@ pub struct Admin {
 /// What an [`Admin`] is made of.
 pub(crate) struct Parts<'a> {
     pub(crate) node: Arc<Node>,
+    pub(crate) sinks: Arc<Sinks>,
     pub(crate) mode: Mode,
     pub(crate) stop: Stop,
     pub(crate) tls: Option<Arc<TlsIdentity>>,
@@ -81,13 +85,13 @@ impl Admin {
     /// # Errors
     /// When there is no randomness, or the token cannot be written.
     pub(crate) fn new(parts: Parts<'_>) -> std::io::Result<Self> {
-        let Parts { node, mode, stop, tls, data } = parts;
+        let Parts { node, sinks, mode, stop, tls, data } = parts;
         let token = match (mode, data) {
             (Mode::Dev, _) => None,
             (Mode::Serve, Some(data)) => Some(token::make(data)?),
             (Mode::Serve, None) => return Err(std::io::Error::other("an admin token needs a data directory")),
         };
-        Ok(Self { node, mode, started: Instant::now(), stop, tls, token })
+        Ok(Self { node, sinks, mode, started: Instant::now(), stop, tls, token })
     }
 }
 

@@ -18,6 +18,7 @@ use super::{Failure, paths};
 use crate::admin::client::DEV_ADDRESS;
 use crate::config::Limits;
 use crate::net::Settings;
+use crate::sinks::SinksConfig;
 
 const ACCOUNT: &str = "000000000000";
 const ACCESS_KEY: &str = "test";
@@ -99,6 +100,7 @@ impl Dev {
                 regions => Regions::only(regions),
             },
             audit,
+            sinks: SinksConfig::default(),
             ready: |address| {
                 format!(
                     "strongroom dev: listening on http://{address} (account {ACCOUNT}, access key {ACCESS_KEY}, secret {SECRET})"

@@ -20,6 +20,7 @@ use crate::admin::{self, Admin};
 use crate::net::{self, Settings, Stop, TlsIdentity};
 use crate::observe::trace;
 use crate::process;
+use crate::sinks::{Sinks, SinksConfig};
 
 /// Connections that wait to be accepted.
 const BACKLOG: u32 = 1024;
@@ -39,6 +40,8 @@ pub(super) struct Plan<L> {
     pub(super) regions: Regions,
     /// Where the audit record goes.
     pub(super) audit: AuditDestination,
+    /// Where it goes besides; for a record in files alone.
+    pub(super) sinks: SinksConfig,
     /// The line that says that the server is ready.
     pub(super) ready: fn(SocketAddr) -> String,
     /// Opens store and seal, once the address is ours.
@@ -89,6 +92,10 @@ async fn run_until_stopped<L: FnOnce() -> Result<Foundation, Failure>>(plan: Pla
     }
     let foundation = (plan.lay)()?;
     let limits = plan.settings.limits.clone();
+    let log = match &plan.audit {
+        AuditDestination::Directory(log) => Some(log.path.clone()),
+        AuditDestination::Memory | AuditDestination::Nowhere => None,
+    };
     let mode = plan.role.mode();
     let node = Node::start(Parts {
         store: foundation.store,
@@ -108,6 +115,11 @@ async fn run_until_stopped<L: FnOnce() -> Result<Foundation, Failure>>(plan: Pla
     if let Some(dev) = node.dev() {
         dev.note_baseline().await;
     }
+    let sinks = match &log {
+        Some(log) => Sinks::start(&plan.sinks, log, &node),
+        None => Ok(Sinks::none(&node)),
+    };
+    let sinks = Arc::new(sinks.map_err(|error| Failure::work(format!("audit: {error}")))?);
     let stop = Stop::default();
     let obeying = tokio::spawn(signals.obey(stop.clone(), plan.settings.tls.clone()));
     let mut ready = (plan.ready)(address);
@@ -118,20 +130,23 @@ async fn run_until_stopped<L: FnOnce() -> Result<Foundation, Failure>>(plan: Pla
         Some(listener) => {
             ready = format!("{ready} and for admin on http://{}", listener.local_addr().map_err(Failure::work)?);
             let data = plan.admin.as_ref().and_then(|admin| admin.data.as_deref());
-            let (node, tls) = (Arc::clone(&node), plan.settings.tls.clone());
-            let admin = Admin::new(admin::Parts { node, mode, stop: stop.clone(), tls, data });
+            let (node, sinks, tls) = (Arc::clone(&node), Arc::clone(&sinks), plan.settings.tls.clone());
+            let admin = Admin::new(admin::Parts { node, sinks, mode, stop: stop.clone(), tls, data });
             let admin = admin.map_err(|error| Failure::work(format!("cannot leave the admin token: {error}")))?;
             let settings = Settings { limits: admin::limits(&limits), tls: None, dev: plan.settings.dev };
             Some(tokio::spawn(net::serve(listener, settings, Arc::new(admin), admin_stop.clone())))
         }
     };
     say(&ready);
+    sinks.begin();
     if !net::serve(listener, plan.settings, Arc::clone(&node), stop).await {
         warn!(limits.shutdown_timeout_ms, "some calls took longer than the time to stop; they were cut off");
     }
     if tokio::time::timeout(limits.shutdown_timeout(), node.shut_down()).await.is_err() {
         warn!("the service did not end its background work in time");
     }
+    // The log is at its end by now. They wait for their threads, which this one must not.
+    let _ = tokio::task::spawn_blocking(move || sinks.stop()).await;
     admin_stop.pull();
     if let Some(administering) = administering {
         // It gives its own connections a moment, and no more.

@@ -39,6 +39,9 @@ const SAMPLE: &str = r#"The configuration file (TOML; relative paths are relativ
   durability = "write"                   # or: "fsync", when a record must be on the disk before its call is answered
   rotate_bytes = 67108864
   rotate_secs = 86400
+  stdout = false                         # events on standard output too, one a line
+  # syslog = "udp://127.0.0.1:514"       # or tcp://HOST:PORT, unix:///PATH: RFC 5424
+  # otlp = "http://127.0.0.1:4318"       # an OpenTelemetry collector: logs by OTLP over HTTP
 
   [[account]]
   id = "111122223333"
@@ -97,6 +100,7 @@ impl Serve {
             identity: config.identity,
             regions: config.regions,
             audit: AuditDestination::Directory(config.audit),
+            sinks: config.sinks,
             ready: |address| format!("strongroom serve: listening on https://{address}"),
             lay: move || {
                 if !data.is_dir() {

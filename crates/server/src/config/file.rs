@@ -1,5 +1,7 @@
 //! From the file's text to a checked [`Config`].
 
+mod audit;
+
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -7,10 +9,11 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use strongroom_core::ids::{AccountId, Region};
 use strongroom_core::secret::SecretBytes;
-use strongroom_service::audit::{AuditDirectory, Durability, Rotation};
 use strongroom_service::{AccessKeyConfig, AccountConfig, IdentityConfig, Regions};
 use toml::Spanned;
 use zeroize::Zeroizing;
+
+use audit::AuditText;
 
 use super::secret::{SecretText, read_secret_file, warn_if_readable_by_others};
 use super::{AdminConfig, Config, ConfigError, Limits, PassphraseSource, SealConfig, TlsConfig};
@@ -64,22 +67,6 @@ struct AdminText {
     listen: Spanned<String>,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct AuditText {
-    directory: Option<PathBuf>,
-    durability: Option<DurabilityText>,
-    rotate_bytes: Option<Spanned<u64>>,
-    rotate_secs: Option<Spanned<u32>>,
-}
-
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum DurabilityText {
-    Write,
-    Fsync,
-}
-
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct AccountText {
@@ -125,6 +112,7 @@ impl Reader<'_> {
         let limits = self.limits(text.limits)?;
         let seal = self.seal(text.seal)?;
         let data = self.beside(text.data);
+        let sinks = self.sinks(&text.audit)?;
         let audit = self.audit(text.audit, &data)?;
         let tls = TlsConfig {
             certificate: self.beside(text.tls.certificate),
@@ -141,7 +129,7 @@ impl Reader<'_> {
         }
         let identity = self.identity(text.accounts, &mut warnings)?;
         let regions = self.regions(text.regions)?;
-        Ok(Config { listen, data, regions, tls, seal, admin, otlp_endpoint, audit, limits, identity, warnings })
+        Ok(Config { listen, data, regions, tls, seal, admin, otlp_endpoint, audit, sinks, limits, identity, warnings })
     }
 
     fn socket_address(&self, listen: &Spanned<String>, field: &str, port: &str) -> Result<SocketAddr, ConfigError> {
@@ -166,28 +154,6 @@ impl Reader<'_> {
 
     fn admin(&self, admin: &AdminText) -> Result<AdminConfig, ConfigError> {
         Ok(AdminConfig { listen: self.socket_address(&admin.listen, "admin.listen", "8444")? })
-    }
-
-    fn audit(&self, audit: AuditText, data: &Path) -> Result<AuditDirectory, ConfigError> {
-        let default = Rotation::default();
-        let at_least = |field: &str, value: &Spanned<u64>, least: u64| match *value.get_ref() >= least {
-            true => Ok(*value.get_ref()),
-            false => Err(self.wrong(value.span(), &format!("audit.{field}"), &format!("must be at least {least}"))),
-        };
-        let bytes = audit.rotate_bytes.as_ref().map(|bytes| at_least("rotate_bytes", bytes, 64 << 10)).transpose()?;
-        let secs = match audit.rotate_secs {
-            Some(secs) if *secs.get_ref() == 0 => {
-                return Err(self.wrong(secs.span(), "audit.rotate_secs", "must be at least 1"));
-            }
-            Some(secs) => secs.into_inner(),
-            None => default.secs,
-        };
-        let durability = match audit.durability {
-            Some(DurabilityText::Fsync) => Durability::Fsync,
-            Some(DurabilityText::Write) | None => Durability::Write,
-        };
-        let path = data.join(audit.directory.unwrap_or_else(|| "audit".into()));
-        Ok(AuditDirectory { path, durability, rotation: Rotation { bytes: bytes.unwrap_or(default.bytes), secs } })
     }
 
     fn limits(&self, limits: Option<Spanned<Limits>>) -> Result<Limits, ConfigError> {

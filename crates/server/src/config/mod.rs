@@ -15,6 +15,8 @@ use std::path::{Path, PathBuf};
 use strongroom_service::audit::AuditDirectory;
 use strongroom_service::{IdentityConfig, Regions};
 
+use crate::sinks::SinksConfig;
+
 pub use limits::Limits;
 pub use secret::PassphraseSource;
 pub(crate) use secret::read_secret_file;
@@ -36,6 +38,8 @@ pub struct Config {
     pub otlp_endpoint: Option<String>,
     /// Where the audit record goes.
     pub audit: AuditDirectory,
+    /// Where it goes besides.
+    pub sinks: SinksConfig,
     /// The limits.
     pub limits: Limits,
     /// The Regions that are served.

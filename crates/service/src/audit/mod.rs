@@ -13,6 +13,7 @@ mod anchors;
 mod chain;
 mod entry;
 mod event;
+pub mod follow;
 mod log;
 mod outbox;
 mod principal;
@@ -103,6 +104,8 @@ pub struct AuditStatus {
     pub refused_calls: u64,
     /// Whether the last write failed.
     pub is_down: bool,
+    /// The number of the log's next line, of whatever kind; zero where there is no log.
+    pub next_line: u64,
 }
 
 /// Where records go. Clones are the same journal.
@@ -236,6 +239,10 @@ impl Journal {
             write_failures: failures.load(Ordering::Relaxed),
             refused_calls: refused.load(Ordering::Relaxed),
             is_down: down.load(Ordering::Acquire),
+            next_line: match &self.0.target {
+                Target::Files(writer) => writer.next_line(),
+                Target::Memory(_) | Target::Nowhere => 0,
+            },
         }
     }
 

@@ -141,6 +141,11 @@ impl Writer {
         written.await.map_err(|_| Unrecorded)
     }
 
+    /// The number of the log's next line.
+    pub(super) fn next_line(&self) -> u64 {
+        self.shared.next_seq.load(Ordering::Acquire)
+    }
+
     /// Writes what waits, signs and closes the log. What comes later is not written.
     pub(super) async fn end(&self) {
         self.shared.queue().is_ending = true;

@@ -24,14 +24,14 @@ fn destination(dir: &Path, durability: Durability) -> AuditDestination {
 }
 
 /// A service that writes a log, and what an auditor has of it.
-struct Logged {
+pub(crate) struct Logged {
     dir: TempDir,
     first: TestKms,
-    kms: TestKms,
+    pub(crate) kms: TestKms,
 }
 
 impl Logged {
-    fn new(durability: Durability) -> Self {
+    pub(crate) fn new(durability: Durability) -> Self {
         Self::over(Arc::new(MemoryStore::new()), durability)
     }
 
@@ -42,7 +42,7 @@ impl Logged {
         Self { dir, first, kms }
     }
 
-    fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.dir.path()
     }
 
@@ -55,13 +55,19 @@ impl Logged {
         verify(&self.key(), &log_files(self.path()).unwrap(), &facts.anchors, end, &mut |_| ())
     }
 
-    fn restart(&mut self) {
+    pub(crate) fn restart(&mut self) {
         self.kms = self.first.try_with_audit_log(destination(self.path(), Durability::Write)).unwrap();
+    }
+
+    /// The machine stops while its disk has `kept` of the last file, and starts again.
+    pub(crate) fn lose_power(&mut self, kept: &[u8]) {
+        fs::write(log_files(self.path()).unwrap().pop().unwrap(), kept).unwrap();
+        self.restart();
     }
 }
 
 /// All events of a log, in order.
-fn events(dir: &Path) -> Vec<Value> {
+pub(crate) fn events(dir: &Path) -> Vec<Value> {
     let mut events = Vec::new();
     for path in log_files(dir).unwrap() {
         let bytes = fs::read(&path).unwrap();

@@ -6,6 +6,7 @@ mod algorithms;
 mod aliases;
 mod audit;
 mod audit_fields;
+mod audit_follow;
 mod audit_log;
 mod deletion;
 mod dev_clock;
