@@ -10,6 +10,8 @@
 //! Which algorithms a key may be used with ([`strongroom_core::spec`]): a pair that cannot be gets
 //! [`Error::DoesNotFit`], and that is all.
 
+mod bare;
+
 use std::fmt;
 
 use strongroom_core::generated::{EncryptionAlgorithmSpec, KeySpec, MacAlgorithmSpec, SigningAlgorithmSpec};
@@ -19,6 +21,8 @@ use strongroom_core::world::Rng;
 use crate::alg::{ec, ed25519, hmac, ml_dsa, ml_kem, rsa, sm2};
 use crate::derived::DerivingKey;
 use crate::public::{PublicKey, PublicKeyRef};
+
+pub use bare::RsaNumbers;
 
 pub use crate::alg::Message;
 pub use crate::error::{Damaged, Error, ImportError};

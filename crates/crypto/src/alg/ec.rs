@@ -46,7 +46,7 @@ impl Curve {
     }
 
     /// Bytes of a scalar or a coordinate.
-    const fn scalar_bytes(self) -> usize {
+    pub(crate) const fn scalar_bytes(self) -> usize {
         match self {
             Self::P256 | Self::P256k1 => 32,
             Self::P384 => 48,
@@ -186,6 +186,11 @@ impl PrivateKey {
         let key = Self::from_stored(curve, &ours).map_err(|_| refused)?;
         let fits = [outer.public_key, inner.public_key].into_iter().flatten().all(|point| key.has_point(point));
         if fits { Ok(key) } else { Err(refused) }
+    }
+
+    /// Takes a bare scalar.
+    pub(crate) fn from_scalar(curve: Curve, scalar: &[u8]) -> Result<Self, ImportError> {
+        Self::import(curve, &encoding::pkcs8(curve.key_algorithm(), &encoding::ec_private_key(scalar, None)))
     }
 
     fn from_pair(curve: Curve, pair: EcdsaKeyPair) -> Result<Self, Error> {

@@ -130,7 +130,7 @@ impl PrivateKey {
         fits.then_some(key)
     }
 
-    fn from_seed(seed: SecretArray<32>) -> Result<Self, Error> {
+    pub(crate) fn from_seed(seed: SecretArray<32>) -> Result<Self, Error> {
         let pair = Ed25519KeyPair::from_seed_unchecked(seed.expose()).map_err(|_| Error::Failed)?;
         let point = pair.public_key().as_ref().try_into().map_err(|_| Error::Failed)?;
         Ok(Self { seed, pair, public: PublicKey::from_point(point)?, signing_prehashed: OnceLock::new() })

@@ -169,15 +169,14 @@ pub(crate) fn seed_with(seed: &[u8], expanded: &[u8]) -> Zeroizing<Vec<u8>> {
 }
 
 /// An `RSAPrivateKey` of two factors from its eight numbers after the version, given without leading zeros.
-#[cfg(test)]
-pub(crate) fn rsa_private_key(version: u8, numbers: [&[u8]; 8]) -> Vec<u8> {
+pub(crate) fn rsa_private_key(version: u8, numbers: [&[u8]; 8]) -> Zeroizing<Vec<u8>> {
     let numbers = numbers.map(|number| {
-        let sign: &[u8] = if number[0] & 0x80 == 0 { &[] } else { &[0] };
-        tlv(INTEGER, &[sign, number])
+        let sign: &[u8] = if number.first().is_none_or(|first| first & 0x80 != 0) { &[0] } else { &[] };
+        secret_tlv(INTEGER, &[sign, number])
     });
     let version: &[u8] = &[INTEGER, 1, version];
-    let parts: Vec<&[u8]> = std::iter::once(version).chain(numbers.iter().map(Vec::as_slice)).collect();
-    tlv(SEQUENCE, &parts)
+    let parts: Vec<&[u8]> = std::iter::once(version).chain(numbers.iter().map(|number| number.as_slice())).collect();
+    secret_tlv(SEQUENCE, &parts)
 }
 
 /// An `OCTET STRING` and nothing more (the private key of RFC 8410).

@@ -203,6 +203,19 @@ impl PrivateKey {
         Self::from_stored(size, &ours).map_err(|_| ImportError::NotOfThisSpec)
     }
 
+    /// Takes the numbers of an `RSAPrivateKey` in its order, big-endian.
+    pub(crate) fn from_numbers(size: Size, numbers: [&[u8]; 8]) -> Result<Self, ImportError> {
+        const NUMBER_BYTES_MAX: usize = 1024;
+        let numbers = numbers.map(|number| {
+            let zeros = number.iter().take_while(|byte| **byte == 0).count();
+            &number[zeros..]
+        });
+        if numbers.iter().any(|number| number.len() > NUMBER_BYTES_MAX) {
+            return Err(ImportError::NotOfThisSpec);
+        }
+        Self::import(size, &encoding::pkcs8(RSA_ENCRYPTION, &encoding::rsa_private_key(0, numbers)))
+    }
+
     fn from_pair(size: Size, pair: RsaKeyPair) -> Option<Self> {
         let public = PublicKey::from_der(size, pair.public_key().as_ref())?;
         Some(Self { pair, public, decrypting: OnceLock::new() })
@@ -356,7 +369,7 @@ mod tests {
             bytes(&d_rem(&q_1)),
             bytes(&q_inverse.into_option().expect("the factors differ")),
         ];
-        encoding::rsa_private_key(version, std::array::from_fn(|at| numbers[at].as_slice()))
+        encoding::rsa_private_key(version, std::array::from_fn(|at| numbers[at].as_slice())).to_vec()
     }
 
     /// Big-endian, without leading zeros.

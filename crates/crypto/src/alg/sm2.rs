@@ -33,7 +33,7 @@ const KEY_ALGORITHM: Algorithm = Algorithm::on_curve(CURVE);
 /// GM/T 0009: the identifier of whoever has not agreed on another.
 const DEFAULT_ID: &str = "1234567812345678";
 
-const SCALAR_BYTES: usize = 32;
+pub(crate) const SCALAR_BYTES: usize = 32;
 const DIGEST_BYTES: usize = 32;
 
 /// A public key.
@@ -177,7 +177,7 @@ impl PrivateKey {
         fits.then_some(key)
     }
 
-    fn from_scalar(scalar: &[u8; SCALAR_BYTES]) -> Option<Self> {
+    pub(crate) fn from_scalar(scalar: &[u8; SCALAR_BYTES]) -> Option<Self> {
         // Zero and numbers from the group's order on are refused.
         let secret = SecretKey::from_slice(scalar).ok()?;
         let signing = Box::new(SigningKey::new(DEFAULT_ID, &secret).ok()?);

@@ -559,3 +559,43 @@ fn material_may_be_used_by_many_threads() {
         }
     });
 }
+
+/// Bare bytes are the same key as their encoding, and what import refuses is refused here.
+#[test]
+fn bare_material_is_the_same_key() {
+    for spec in KeySpec::ALL {
+        let key = key(*spec);
+        let bare = |bytes: &[u8]| Material::from_bare(*spec, SymmetricSuite::Aes, &SecretBytes::copy_from(bytes));
+        let encoded = key.private_key_pkcs8().unwrap_or_else(|_| stored(key));
+        assert_eq!(stored(&bare(encoded.expose()).expect("as imported")), stored(key), "{spec}");
+        if facts(*spec).usages.contains(&KeyUsage::EncapsulateDecapsulate) || spec.as_str().starts_with("ML_DSA") {
+            assert_eq!(stored(&bare(stored(key).expose()).expect("a seed")), stored(key), "{spec}");
+        }
+        for bad in [&[][..], &[1; 3], &[0xff; 66]] {
+            assert!(bare(bad).is_err(), "{spec}");
+        }
+        if let Ok(spki) = key.public_key_spki() {
+            let spec_of_another = key.has_public_key(&[7; 32]);
+            assert!(key.has_public_key(&spki[spki.len() - 32..]) && !spec_of_another, "{spec}");
+            assert!(!key.has_public_key(&[]), "{spec}");
+        }
+    }
+}
+
+/// RFC 8037, appendix A.1: an Ed25519 key as its bare seed, and its public half.
+#[test]
+fn a_published_seed_has_its_public_key() {
+    let seed = crate::testing::hex("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60");
+    let point = crate::testing::hex("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a");
+    let spec = KeySpec::EccNistEdwards25519;
+    let key = Material::from_bare(spec, SymmetricSuite::Aes, &SecretBytes::copy_from(&seed)).expect("a seed");
+    assert!(key.has_public_key(&point));
+    // The smallest scalars: their points are the curves' generators.
+    for (spec, len) in [(KeySpec::EccNistP256, 32), (KeySpec::EccNistP521, 66), (KeySpec::Sm2, 32)] {
+        let mut one = vec![0; len];
+        let take = |bytes: &[u8]| Material::from_bare(spec, SymmetricSuite::Aes, &SecretBytes::copy_from(bytes));
+        assert!(take(&one).is_err(), "{spec}: zero");
+        one[len - 1] = 1;
+        assert!(take(&one).is_ok(), "{spec}: one");
+    }
+}
