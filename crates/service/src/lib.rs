@@ -38,7 +38,8 @@ mod tasks;
 
 pub use dev::{
     BadFaultRule, ClockError, ClockStatus, Dev, DevTools, FaultRule, FaultStatus, InjectedError, LATENCY_MAX_MS,
-    Probability, SnapshotError, SnapshotStatus,
+    Probability, Seed, SeedAccessKey, SeedAccount, SeedGrant, SeedGroup, SeedKey, SeedMaterial, SeedPolicy,
+    SeedProblem, SeedRole, SeedState, SeedUser, SnapshotError, SnapshotStatus,
 };
 pub use explain::{
     By, ConditionView, DecisionView, ExplainError, Explanation, GrantView, Question, StatementView, Supposition,

@@ -13,7 +13,8 @@ use strongroom_vault::seal::{SealError, SealProvider};
 use strongroom_vault::{Genesis, RecordName, Vault};
 
 use crate::audit::{self, AuditDestination, AuditError, AuditFacts, AuditStatus, Journal};
-use crate::dev::{DevState, DevTools};
+use crate::dev::{DevState, DevTools, SeedProblem, Sower};
+use crate::error::OpError;
 use crate::explain::KeptDecisions;
 use crate::identity::{Directory, DirectoryError, Foundation, IdentityConfig, IdentityError, SigningKeys, Strangers};
 use crate::key_pairs::KeyPairs;
@@ -127,6 +128,12 @@ pub enum StartError {
     /// The audit record cannot be begun.
     #[error("audit: {0}")]
     Audit(#[from] AuditError),
+    /// The seed contradicts itself or the store; nothing of it was written.
+    #[error("seed: {} problems", .0.len())]
+    Seed(Vec<SeedProblem>),
+    /// The store failed while it was given the seed.
+    #[error("seed: {0}")]
+    Sowing(OpError),
     /// The system gives no threads.
     #[error("threads: {0}")]
     Threads(#[from] std::io::Error),
@@ -187,7 +194,7 @@ impl Node {
         let measured = Arc::new(MeasuredStore::new(store));
         let store: Arc<dyn Store> = Arc::clone(&measured) as Arc<dyn Store>;
         let vault = Arc::new(open_vault(&*store, &*seal, &*rng, real_clock.now()).await?);
-        let dev = match role {
+        let mut dev = match role {
             Role::Serve => None,
             Role::Dev(tools) => {
                 Some(DevState::start(tools, Arc::clone(&store), &vault, Arc::clone(&real_clock)).await?)
@@ -203,9 +210,14 @@ impl Node {
             rng: Arc::clone(&rng),
             clock: Arc::clone(&clock),
         };
-        let directory = Directory::start(foundation, identity, strangers(mode)).await?;
+        let mut directory = Directory::start(foundation, identity, strangers(mode)).await?;
         let slow = Arc::new(SlowPool::new(&limits)?);
-        let keyring = Arc::new(Keyring::new(store, Arc::clone(&vault), Arc::clone(&rng)));
+        let keyring = Arc::new(Keyring::new(Arc::clone(&store), Arc::clone(&vault), Arc::clone(&rng)));
+        if let Some(dev) = &mut dev {
+            let (keyring, directory) = (&*keyring, &mut directory);
+            let now = clock.now();
+            dev.sow(Sower { store: &store, vault: &vault, keyring, directory, rng: &*rng, now }).await?;
+        }
         let last_usage = Arc::new(LastUsage::default());
         let tasks = Arc::new(Tasks {
             keyring: Arc::clone(&keyring),

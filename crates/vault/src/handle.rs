@@ -29,6 +29,14 @@ pub(crate) fn material_id(arn: &KeyArn, material: &SecretBytes) -> KeyMaterialId
     KeyMaterialId(key.sign(&[MATERIAL_ID_LABEL, arn.key.as_str().as_bytes()]))
 }
 
+/// The id that material has, or would have, under the key at `arn`.
+///
+/// # Errors
+/// [`Error::Crypto`].
+pub fn material_id_of(arn: &KeyArn, material: &Material) -> Result<KeyMaterialId, Error> {
+    Ok(material_id(arn, &material.to_stored()?))
+}
+
 /// One version of a key's material, open. Symmetric keys speak of blobs; all others of their algorithms.
 ///
 /// The verbs refuse what does not fit the key, though their callers have asked before.

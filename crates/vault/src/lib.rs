@@ -22,7 +22,7 @@ mod sealed;
 mod tests;
 
 pub use audit::AuditSigner;
-pub use handle::Handle;
+pub use handle::{Handle, material_id_of};
 pub use import::{ImportParameters, ImportRefusal, ImportRequest};
 pub use open::{Cold, Genesis, Opening, Vault};
 pub use sealed::RecordName;

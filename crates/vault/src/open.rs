@@ -206,6 +206,20 @@ impl Vault {
         Ok(KeyMaterial { wrapped: Some(wrapped), ..material.clone() })
     }
 
+    /// Keeps material that was made elsewhere as material of the key at `arn`.
+    ///
+    /// # Errors
+    /// As [`Vault::new_material`].
+    pub fn keep_material(
+        &self,
+        arn: &KeyArn,
+        material: &Material,
+        now: Timestamp,
+        rng: &dyn Rng,
+    ) -> Result<KeyMaterial, Error> {
+        self.wrap_material(arn, material.spec(), &material.to_stored()?, now, rng)
+    }
+
     pub(crate) fn wrap_material(
         &self,
         arn: &KeyArn,

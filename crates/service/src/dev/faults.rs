@@ -251,7 +251,7 @@ impl FaultRules {
         (latency_ms, error)
     }
 
-    fn add(&self, rule: FaultRule) -> Result<u64, BadFaultRule> {
+    pub(crate) fn add(&self, rule: FaultRule) -> Result<u64, BadFaultRule> {
         rule.check()?;
         let mut rules = self.lock();
         if rules.active.len() >= RULES_MAX {

@@ -1,5 +1,5 @@
 //! What `strongroom dev` offers to those who test against it: a clock that they move, faults by
-//! rule, and snapshots.
+//! rule, snapshots, and a seed.
 //!
 //! # Invariants
 //! - All of it hangs on a [`DevTools`], which [`Role::Dev`](crate::Role::Dev) alone carries: a node of `Role::Serve` has none of
@@ -11,6 +11,7 @@
 
 mod clock;
 mod faults;
+mod seed;
 mod snapshots;
 
 use std::sync::Arc;
@@ -23,6 +24,11 @@ use tokio::sync::{Mutex, RwLock};
 pub use clock::{ClockError, ClockStatus};
 pub(crate) use faults::Met;
 pub use faults::{BadFaultRule, FaultRule, FaultStatus, InjectedError, LATENCY_MAX_MS, Probability};
+pub(crate) use seed::{Note, Sower};
+pub use seed::{
+    Seed, SeedAccessKey, SeedAccount, SeedGrant, SeedGroup, SeedKey, SeedMaterial, SeedPolicy, SeedProblem, SeedRole,
+    SeedState, SeedUser,
+};
 pub use snapshots::{SnapshotError, SnapshotStatus};
 
 use crate::node::{Node, StartError};
@@ -34,6 +40,7 @@ use snapshots::Snapshots;
 #[derive(Default)]
 pub struct DevTools {
     memory: Option<Arc<MemoryStore>>,
+    seed: Option<Seed>,
 }
 
 impl DevTools {
@@ -44,7 +51,12 @@ impl DevTools {
 
     /// Tools for a node whose store is this one: it can have snapshots.
     pub fn in_memory(store: Arc<MemoryStore>) -> Self {
-        Self { memory: Some(store) }
+        Self { memory: Some(store), seed: None }
+    }
+
+    /// The same for a node that begins with a seed.
+    pub fn with_seed(self, seed: Option<Seed>) -> Self {
+        Self { seed, ..self }
     }
 }
 
@@ -60,6 +72,8 @@ pub(crate) struct DevState {
     pub(crate) faults: FaultRules,
     store: Arc<dyn Store>,
     snapshots: Option<Snapshots>,
+    /// What is to be true before the first call.
+    seed: Option<Seed>,
     /// One move of the clock, snapshot or restore at a time.
     turn: Mutex<()>,
     /// Held for reading by every call.
@@ -83,10 +97,31 @@ impl DevState {
             clock,
             faults: FaultRules::default(),
             store,
+            seed: tools.seed,
             snapshots: tools.memory.map(Snapshots::of),
             turn: Mutex::default(),
             calls: Arc::default(),
         })
+    }
+
+    /// Makes the seed true: nothing of it is, when there is a problem.
+    ///
+    /// # Errors
+    /// [`StartError::Seed`], and failures of the store.
+    pub(crate) async fn sow(&mut self, mut sower: Sower<'_>) -> Result<(), StartError> {
+        let Some(mut seed) = self.seed.take() else { return Ok(()) };
+        let faults = std::mem::take(&mut seed.faults);
+        let problems = sower.sow(seed).await.map_err(StartError::Sowing)?;
+        if !problems.is_empty() {
+            return Err(StartError::Seed(problems));
+        }
+        for (at, rule) in faults.into_iter().enumerate() {
+            self.faults.add(rule).map_err(|error| {
+                let at = format!("faults[{at}].{}", error.field());
+                StartError::Seed(vec![SeedProblem { at, problem: error.to_string(), other: None }])
+            })?;
+        }
+        Ok(())
     }
 
     /// The clock that keys live by.

@@ -35,6 +35,7 @@ use super::last_uses::{LastUse, LastUses};
 use super::standing::Standing;
 use super::unique_ids::account_of_access_key;
 use super::{AccessKey, Strangers};
+use crate::dev::{Note, SeedAccount};
 use crate::error::OpError;
 
 /// What accounts in memory may weigh; see [`Weight`].
@@ -390,6 +391,40 @@ impl Directory {
             }
         }
         Err(OpError::Throttled.into())
+    }
+
+    /// Makes `change` of an account together with a note that it was made. For a node that is starting.
+    ///
+    /// # Errors
+    /// What `change` returns, and failures of the store.
+    pub(crate) async fn seed(
+        &self,
+        id: AccountId,
+        note: &Note,
+        change: impl FnOnce(&mut Draft) -> Result<(), OpError> + Send,
+    ) -> Result<(), OpError> {
+        let _gate = self.gate(id).await;
+        let account = self.load(id).await?.ok_or(OpError::BadRecord)?;
+        let mut draft = Draft::of(&account);
+        change(&mut draft)?;
+        let (changed, batch, _) = self.finish(draft, account.version)?;
+        let batch = self.put(batch, Table::Meta, &note.key, Expect::Absent, &note.plain)?;
+        self.store.commit(batch).await?;
+        self.accounts.insert(id, Arc::new(changed));
+        Ok(())
+    }
+
+    /// Takes the access keys of a seed, as if the configuration had them. They take the place of others of the same id.
+    pub(crate) fn configure_seeded(&mut self, account: SeedAccount) {
+        let SeedAccount { id, access_keys, users, .. } = account;
+        let root = access_keys.into_iter().map(|key| (None, key));
+        let of_users = users
+            .into_iter()
+            .flat_map(|user| user.access_keys.into_iter().map(move |key| (Some(user.name.clone()), key)));
+        for (user, key) in root.chain(of_users) {
+            let configured = Configured { account: id, secret: Arc::new(key.secret), user };
+            self.configured.insert(key.id, configured);
+        }
     }
 
     /// The account after the change, the batch that makes it so, and the access keys that it touches.

@@ -14,6 +14,7 @@ mod changes;
 mod destruction;
 mod grants;
 mod schedule;
+mod seeding;
 mod usage;
 
 use std::hash::{BuildHasher, Hash, RandomState};
@@ -35,6 +36,7 @@ use crate::error::OpError;
 use crate::metrics::CacheFigures;
 
 pub(crate) use grants::{check_room, no_such_grant};
+pub(crate) use seeding::SeededKey;
 
 /// Keys kept in memory at most. About 4 KB each; see [`Weight`] for grants.
 const KEYS_MAX: usize = 65_536;

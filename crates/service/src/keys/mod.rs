@@ -15,7 +15,7 @@ pub(crate) use entry::KeyEntry;
 pub(crate) use find::{Forms, KeyName};
 pub(crate) use grant_tokens::{check_grant_tokens, make_grant_token, read_grant_token};
 pub(crate) use grants::{KeptGrant, principal, proposed};
-pub(crate) use keyring::Keyring;
+pub(crate) use keyring::{Keyring, SeededKey};
 pub(crate) use keyring::{check_room, no_such_alias, no_such_grant, no_such_key};
 pub(crate) use last_usage::LastUsage;
 pub(crate) use lifecycle::{

@@ -2,7 +2,7 @@
 
 mod alias;
 pub(crate) mod crypto;
-mod grants;
+pub(crate) mod grants;
 mod import;
 mod keys;
 mod multi_region;

@@ -24,7 +24,7 @@ fn grants_place(key: &KeyArn) -> String {
     format!("{}{}/", place(key.account, key.region), key.key)
 }
 
-fn grant_name(key: &KeyArn, id: GrantId) -> Vec<u8> {
+pub(super) fn grant_name(key: &KeyArn, id: GrantId) -> Vec<u8> {
     format!("{}{id}", grants_place(key)).into_bytes()
 }
 
@@ -44,7 +44,7 @@ fn retiring_place(region: Region, party: &GrantParty) -> String {
     place
 }
 
-fn retiring_name(grant: &GrantRecord) -> Option<Vec<u8>> {
+pub(super) fn retiring_name(grant: &GrantRecord) -> Option<Vec<u8>> {
     let place = retiring_place(grant.key.region, grant.terms.retiring.as_ref()?);
     Some(format!("{place}{}/{}/{}", grant.key.account, grant.key.key, grant.id).into_bytes())
 }

@@ -82,7 +82,7 @@ async fn identify_parties(cx: &Cx<'_>, terms: &GrantTerms) -> Result<Vec<NamedPr
 }
 
 /// What the caller asks for, as far as it can be judged without the key.
-fn read_terms(input: &kms::CreateGrantInput) -> Result<GrantTerms, OpError> {
+pub(crate) fn read_terms(input: &kms::CreateGrantInput) -> Result<GrantTerms, OpError> {
     let grantee = read_party(
         input.grantee_principal.as_deref(),
         input.grantee_service_principal.as_deref(),
@@ -137,7 +137,7 @@ fn read_constraints(constraints: Option<&kms::GrantConstraints>) -> Result<Grant
 }
 
 /// Refuses operations and constraints that the key has no use for (behaviours 6.2 and 6.3).
-fn check_fit(key: &KeyRecord, terms: &GrantTerms) -> Result<(), OpError> {
+pub(crate) fn check_fit(key: &KeyRecord, terms: &GrantTerms) -> Result<(), OpError> {
     if let Some(operation) = terms.operations.iter().find(|operation| !fits(**operation, key)) {
         return Err(OpError::Invalid(
             format!("Operation {operation} is not supported by {}, whose key spec is {}.", key.arn, key.spec).into(),

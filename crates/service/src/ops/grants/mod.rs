@@ -11,6 +11,7 @@ use strongroom_core::ids::GrantId;
 use strongroom_wire::kms;
 
 pub(super) use create_grant::CreateGrant;
+pub(crate) use create_grant::{check_fit as check_grant_fit, read_terms as read_grant_terms};
 pub(super) use list_grants::ListGrants;
 pub(super) use list_retirable_grants::ListRetirableGrants;
 pub(super) use retire_grant::RetireGrant;
