@@ -8,7 +8,7 @@ use strongroom_core::ids::{AccountId, Region};
 use strongroom_core::secret::SecretBytes;
 use strongroom_crypto::rng::SystemRng;
 use strongroom_service::audit::{AuditDestination, AuditDirectory, Durability, Rotation};
-use strongroom_service::{AccessKeyConfig, AccountConfig, DevTools, IdentityConfig, Regions, Role};
+use strongroom_service::{AccessKeyConfig, AccountConfig, DevTools, IdentityConfig, Regions, Role, StartError};
 use strongroom_store::{MemoryStore, SqliteStore};
 use strongroom_vault::seal::{KeyFileSeal, MemorySeal};
 
@@ -18,6 +18,7 @@ use super::{Failure, paths};
 use crate::admin::client::DEV_ADDRESS;
 use crate::config::Limits;
 use crate::net::Settings;
+use crate::seed::{self, SeedFile};
 use crate::sinks::SinksConfig;
 
 const ACCOUNT: &str = "000000000000";
@@ -50,6 +51,10 @@ pub(super) struct Dev {
     /// Serve this Region; may be given several times. Without it any Region is served.
     #[arg(long = "region", value_name = "REGION")]
     regions: Vec<Region>,
+    /// Begin with the accounts, keys and faults of this file (TOML or YAML, see docs/dev.md). With --data, what was seeded
+    /// before is left as it is.
+    #[arg(long, value_name = "FILE")]
+    seed: Option<PathBuf>,
     /// Write the audit record into this directory (made when missing), or `off` for none. Without this option the latest
     /// events are kept in memory.
     #[arg(long, value_name = "DIR|off", requires = "data")]
@@ -83,13 +88,24 @@ impl Dev {
         }
         let admin = self.admin_plan();
         let audit = self.audit_destination();
+        let (seed, lines) = match &self.seed {
+            Some(path) => {
+                let SeedFile { seed, lines } = seed::read_file(path).map_err(Failure::usage)?;
+                (Some(seed), Some(lines))
+            }
+            None => (None, None),
+        };
         let place = self.data.map_or_else(|| Place::Memory(Arc::new(MemoryStore::new())), Place::Directory);
         let tools = match &place {
             Place::Memory(store) => DevTools::in_memory(Arc::clone(store)),
             Place::Directory(_) => DevTools::on_disk(),
         };
         run(Plan {
-            role: Role::Dev(tools),
+            role: Role::Dev(tools.with_seed(seed)),
+            explain: Box::new(move |error| match (&error, &lines) {
+                (StartError::Seed(problems), Some(lines)) => Failure::usage(lines.describe(problems)),
+                (_, _) => Failure::work(error),
+            }),
             listen: self.listen,
             admin,
             otlp_endpoint: None,

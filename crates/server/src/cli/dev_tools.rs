@@ -1,14 +1,17 @@
 //! `strongroom dev clock|fault|snapshot|reset`: the tools of a running `strongroom dev`, asked through its admin listener.
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand};
 
-use super::Failure;
 use super::output::{Output, pairs};
+use super::{Failure, say};
 use crate::admin::client::{AdminOptions, Client};
 use crate::admin::dev::{
     self, ClockAnswer, ClockMove, Done, FaultAdded, FaultAnswer, FaultsAnswer, FaultsCleared, FaultsToClear,
     SnapshotName, SnapshotsAnswer,
 };
+use crate::seed;
 use crate::seed::fault::FaultText;
 
 /// What a running `strongroom dev` can be asked to do.
@@ -48,6 +51,15 @@ Examples:
     Snapshot {
         #[command(subcommand)]
         verb: SnapshotVerb,
+    },
+    /// Check a seed file, or show what one may say. No server is needed.
+    #[command(after_long_help = "\
+Examples:
+  strongroom dev seed check seed.yaml
+  strongroom dev seed schema > seed-schema.json")]
+    Seed {
+        #[command(subcommand)]
+        verb: SeedVerb,
     },
     /// Go back to the state after start and seed.
     Reset {
@@ -161,6 +173,31 @@ pub(super) enum SnapshotVerb {
     },
 }
 
+#[derive(Debug, Subcommand)]
+pub(super) enum SeedVerb {
+    /// Say what is wrong with a seed file, with the line and the field of each problem.
+    Check {
+        /// A TOML or YAML file.
+        file: PathBuf,
+    },
+    /// Print the JSON Schema of seed files.
+    Schema,
+}
+
+impl SeedVerb {
+    fn run(self) -> Result<(), Failure> {
+        match self {
+            Self::Check { file } => {
+                let seed = seed::read_file(&file).map_err(Failure::usage)?.seed;
+                let [accounts, keys, faults] = [seed.accounts.len(), seed.keys.len(), seed.faults.len()];
+                say(&format!("{accounts} accounts, {keys} keys, {faults} faults"));
+            }
+            Self::Schema => say(seed::schema().trim_end()),
+        }
+        Ok(())
+    }
+}
+
 impl Ask {
     fn client(&self) -> Result<Client, Failure> {
         self.server.client().map_err(Failure::usage)
@@ -173,6 +210,7 @@ impl Tool {
             Self::Clock { verb } => verb.run(),
             Self::Fault { verb } => verb.run(),
             Self::Snapshot { verb } => verb.run(),
+            Self::Seed { verb } => verb.run(),
             Self::Reset { ask } => {
                 let done: Done = ask.client()?.post(dev::RESET, &Done {}).map_err(Failure::work)?;
                 ask.output.print(&done, |_| "reset".to_owned())

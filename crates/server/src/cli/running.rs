@@ -8,7 +8,7 @@ use std::time::Duration;
 use strongroom_core::world::SystemClock;
 use strongroom_crypto::rng::SystemRng;
 use strongroom_service::audit::AuditDestination;
-use strongroom_service::{IdentityConfig, Mode, Node, Parts, Regions, Role};
+use strongroom_service::{IdentityConfig, Mode, Node, Parts, Regions, Role, StartError};
 use strongroom_store::Store;
 use strongroom_vault::seal::SealProvider;
 use tokio::net::{TcpListener, TcpSocket};
@@ -31,6 +31,8 @@ const LAST_WAIT: Duration = Duration::from_millis(500);
 /// Everything that tells one server from another.
 pub(super) struct Plan<L> {
     pub(super) role: Role,
+    /// Says why the node did not start.
+    pub(super) explain: Box<dyn Fn(StartError) -> Failure>,
     pub(super) listen: SocketAddr,
     pub(super) admin: Option<AdminPlan>,
     /// The collector of traces.
@@ -111,7 +113,7 @@ async fn run_until_stopped<L: FnOnce() -> Result<Foundation, Failure>>(plan: Pla
         },
         audit: plan.audit,
     });
-    let node = Arc::new(node.await.map_err(Failure::work)?);
+    let node = Arc::new(node.await.map_err(|error| (plan.explain)(error))?);
     if let Some(dev) = node.dev() {
         dev.note_baseline().await;
     }

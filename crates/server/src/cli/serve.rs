@@ -93,6 +93,7 @@ impl Serve {
         let (data, key_file) = (config.data, config.seal.key_file);
         run(Plan {
             role: Role::Serve,
+            explain: Box::new(Failure::work),
             listen: config.listen,
             admin: config.admin.map(|admin| AdminPlan { listen: admin.listen, must: true, data: Some(data.clone()) }),
             otlp_endpoint: config.otlp_endpoint,

@@ -19,7 +19,7 @@ use crate::sinks::SinksConfig;
 
 pub use limits::Limits;
 pub use secret::PassphraseSource;
-pub(crate) use secret::read_secret_file;
+pub(crate) use secret::{SecretText, read_secret_file};
 
 /// What `serve` and `init` need to know.
 #[derive(Debug)]

@@ -18,7 +18,7 @@ const SECRET_FILE_MAX_BYTES: u64 = 4096;
 
 /// A string of the configuration that goes straight into memory that wipes itself.
 #[derive(Debug)]
-pub(super) struct SecretText(pub(super) SecretBytes);
+pub(crate) struct SecretText(pub(crate) SecretBytes);
 
 impl<'de> Deserialize<'de> for SecretText {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

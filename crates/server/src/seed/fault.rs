@@ -1,5 +1,6 @@
 //! A fault rule as it is written: in a seed file, in a call of the admin listener, on the command line.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use strongroom_core::arn::KeyRef;
 use strongroom_core::generated::OpName;
@@ -9,7 +10,7 @@ use strongroom_service::{FaultRule, InjectedError, Probability};
 const ANY: &str = "*";
 
 /// A rule in words.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct FaultText {
     /// An operation such as `Decrypt`; `*` or nothing means every one.
