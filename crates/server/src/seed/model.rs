@@ -37,17 +37,21 @@ pub(super) struct KeyText {
     /// Without it, us-east-1.
     pub(super) region: Option<String>,
     /// Without it, SYMMETRIC_DEFAULT.
+    #[serde(default)]
     #[schemars(schema_with = "key_spec")]
     pub(super) spec: Option<String>,
     /// Needed where the spec has several usages.
+    #[serde(default)]
     #[schemars(schema_with = "key_usage")]
     pub(super) usage: Option<String>,
     /// Without it, AWS_KMS.
+    #[serde(default)]
     #[schemars(schema_with = "origin")]
     pub(super) origin: Option<String>,
     /// Free text.
     pub(super) description: Option<String>,
     /// Without it, Enabled.
+    #[serde(default)]
     #[schemars(schema_with = "state")]
     pub(super) state: Option<String>,
     /// How long a key with the state PendingDeletion waits, from when it is seeded: 7 to 30. Without it, 30.
@@ -91,6 +95,7 @@ pub(super) struct MaterialText {
     /// When the key was rotated to this material, in ISO 8601. Not for the first one.
     pub(super) rotation_date: Option<String>,
     /// Who rotated. Without it, AUTOMATIC.
+    #[serde(default)]
     #[schemars(schema_with = "rotation_type")]
     pub(super) rotation_type: Option<String>,
     /// What its owner says of it; for origin EXTERNAL.
