@@ -282,6 +282,25 @@ def test_the_same_seed_again_changes_nothing(write, tmp_path):
         assert client(server, "111122223333").describe_key(KeyId=ID)["KeyMetadata"]["Description"] == "changed"
 
 
+def test_who_is_named_must_be_there(write):
+    """Of an account that the seed makes; of others nothing is known."""
+    grant = {"id": "a" * 64, "operations": ["Decrypt"]}
+    nobody = "arn:aws:iam::111122223333:user/nobody"
+    policy = {"Version": "2012-10-17", "Statement": []}
+    statement = {"Effect": "Allow", "Principal": {"AWS": nobody}, "Action": "kms:*", "Resource": "*"}
+    for key in (
+        {"id": ID, "grants": [grant | {"grantee_principal": nobody}]},
+        {"id": ID, "policy": policy | {"Statement": [statement]}},
+    ):
+        refused(write({"accounts": [ACCOUNT], "keys": [key]}), "keys[0].", "nobody called " + nobody)
+    trust = {"Effect": "Allow", "Principal": {"AWS": nobody}, "Action": "sts:AssumeRole"}
+    role = {"name": "r", "trust_policy": policy | {"Statement": [trust]}}
+    refused(write({"accounts": [ACCOUNT | {"roles": [role]}]}), "accounts[0].roles[0].trust_policy", "nobody called")
+    elsewhere = {"id": ID, "grants": [grant | {"grantee_principal": nobody.replace("1111", "5555")}]}
+    with dev(write({"accounts": [ACCOUNT], "keys": [elsewhere]})) as server:
+        assert len(client(server).list_grants(KeyId=ID)["Grants"]) == 1
+
+
 def test_a_seed_that_contradicts_the_store_changes_nothing(write, tmp_path):
     data = tmp_path / "data"
     key = {"id": ID, "description": "a", "material": {"hex": "11" * 32}}

@@ -209,13 +209,13 @@ fn names_say_the_form() {
     assert!(read_file(Path::new("/nonexistent/seed.toml")).is_err());
 }
 
-/// `docs/seed-schema.json` is what the types say. `STRONGROOM_WRITE_SCHEMA=1` writes it.
+/// `docs/seed-schema.json` is what the types say. `UPDATE_DOCS=1` writes it.
 #[test]
 fn the_published_schema_is_fresh() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/seed-schema.json");
-    if std::env::var_os("STRONGROOM_WRITE_SCHEMA").is_some() {
+    if std::env::var_os("UPDATE_DOCS").is_some() {
         std::fs::write(&path, model::schema()).expect("writes");
     }
     let published = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(published == model::schema(), "write it anew: STRONGROOM_WRITE_SCHEMA=1 cargo test -p strongroom schema");
+    assert!(published == model::schema(), "write it anew: UPDATE_DOCS=1 cargo test -p strongroom schema");
 }

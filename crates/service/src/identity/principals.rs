@@ -74,15 +74,6 @@ fn look_up<'a>(account: &'a Account, named: Named<'_>) -> Standing<'a> {
     naming.map_or(Standing::Absent, |naming| Standing::There(&naming.id))
 }
 
-/// The user or role of this account that an ARN names, if it does.
-pub(crate) fn identify_in(account: &Account, arn: &str) -> Option<NamedPrincipal> {
-    let (_, named) = read_arn(arn).filter(|(owner, _)| *owner == account.id)?;
-    match look_up(account, named) {
-        Standing::There(id) => Some(NamedPrincipal { arn: arn.into(), id: id.into() }),
-        Standing::Session | Standing::Absent => None,
-    }
-}
-
 impl Directory {
     /// Who is behind an ARN. Accounts that this installation does not know are taken at their word.
     ///

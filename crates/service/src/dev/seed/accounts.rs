@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use strongroom_authz::policy::Policy;
-use strongroom_authz::policy::model::{PolicyKind, PrincipalKind};
 use strongroom_core::identity::{
     GroupRecord, ManagedPolicyRecord, NamedPrincipal, Naming, PolicyRef, PolicyVersion, PrincipalPolicy, RoleRecord,
     UniqueIdKind, UserRecord,
@@ -16,7 +14,7 @@ use super::{SeedAccount, SeedGroup, SeedPolicy, SeedRole, SeedUser};
 use crate::error::OpError;
 use crate::identity::account::{InlinePolicy, ManagedPolicy, Role, fold};
 use crate::identity::aws_managed;
-use crate::identity::principals::{Named, identify_in, read_arn};
+use crate::identity::principals::Named;
 use crate::identity::unique_ids::new_unique_id;
 use crate::identity::{Directory, Draft};
 
@@ -64,15 +62,18 @@ pub(super) fn names_policy(account: &SeedAccount, policy: &str) -> bool {
     }
 }
 
-/// Makes the account and everybody in it, and has it remembered, in one batch.
+/// Makes the account and everybody in it, and has it remembered, in one batch. `trusted` are the principals of each role's
+/// trust policy.
 ///
 /// # Errors
 /// Failures of the store.
-pub(super) async fn grow(directory: &Directory, seed: &SeedAccount, now: Timestamp, note: Note) -> Result<(), OpError> {
-    let mut trusts = Vec::new();
-    for role in &seed.roles {
-        trusts.push(foreign_principals(directory, seed.id, &role.trust_policy).await?);
-    }
+pub(super) async fn grow(
+    directory: &Directory,
+    seed: &SeedAccount,
+    now: Timestamp,
+    note: Note,
+    trusted: Vec<Vec<NamedPrincipal>>,
+) -> Result<(), OpError> {
     directory
         .seed(seed.id, &note, |draft| {
             let naming = |kind, name: &str, path: &str| naming(seed.id, kind, name, path, now);
@@ -104,10 +105,9 @@ pub(super) async fn grow(directory: &Directory, seed: &SeedAccount, now: Timesta
                 };
                 draft.put(&fold(&user.name), record)?;
             }
-            for (role, mut principals) in seed.roles.iter().zip(trusts) {
+            for (role, principals) in seed.roles.iter().zip(trusted) {
                 let naming = naming(UniqueIdKind::Role, &role.name, &role.path)?;
                 put_inline(draft, &naming.id, &role.inline_policies)?;
-                principals.extend(own_principals(draft, seed, &role.trust_policy)?);
                 let record = role_record(draft, role, naming, principals)?;
                 draft.put(&fold(&role.name), Role::new(record).map_err(|_| OpError::BadRecord)?)?;
             }
@@ -177,51 +177,23 @@ fn policy_ref(draft: &Draft, policy: &str) -> Result<PolicyRef, OpError> {
     Ok(PolicyRef::Customer(fold(policy).into()))
 }
 
-fn trusted(document: &str) -> Result<Vec<Box<str>>, OpError> {
-    let policy = Policy::parse(PolicyKind::Trust, document).map_err(|_| OpError::BadRecord)?;
-    let named = policy.principals().filter(|principal| principal.kind == PrincipalKind::Aws);
-    let mut names: Vec<_> = named.map(|principal| principal.name.clone()).collect();
-    names.sort_unstable();
-    names.dedup();
-    Ok(names)
-}
-
-/// Who of other accounts is trusted, as far as these accounts are known.
-async fn foreign_principals(
-    directory: &Directory,
-    own: AccountId,
-    document: &str,
-) -> Result<Vec<NamedPrincipal>, OpError> {
-    let mut known = Vec::new();
-    for name in trusted(document)? {
-        if read_arn(&name).is_none_or(|(account, _)| account == own) {
-            continue;
+/// The user, role or session of this account that an ARN names, once the account is there: with its id where it has one.
+pub(super) fn seeded_principal(
+    seed: &SeedAccount,
+    arn: &str,
+    named: Named<'_>,
+) -> Result<Option<Option<NamedPrincipal>>, OpError> {
+    let found = match named {
+        Named::User(full) => {
+            let user = seed.users.iter().find(|user| full.strip_suffix(&*user.name) == Some(&*user.path));
+            user.map(|user| (UniqueIdKind::User, &user.name))
         }
-        known.extend(directory.identify(&name).await?.ok().flatten());
-    }
-    Ok(known)
-}
-
-/// Who of the own account is trusted. Roles may name each other, and their ids are known before they are there.
-fn own_principals(draft: &Draft, seed: &SeedAccount, document: &str) -> Result<Vec<NamedPrincipal>, OpError> {
-    let mut known = Vec::new();
-    for name in trusted(document)? {
-        let Some((_, named)) = read_arn(&name).filter(|(account, _)| *account == seed.id) else { continue };
-        let seeded = match named {
-            Named::User(full) => {
-                let user = seed.users.iter().find(|user| full.strip_suffix(&*user.name) == Some(&*user.path));
-                user.map(|user| (UniqueIdKind::User, &user.name))
-            }
-            Named::Role(full) => {
-                let role = seed.roles.iter().find(|role| full.strip_suffix(&*role.name) == Some(&*role.path));
-                role.map(|role| (UniqueIdKind::Role, &role.name))
-            }
-            Named::Session(_) => None,
-        };
-        match seeded {
-            Some((kind, own)) => known.push(NamedPrincipal { id: (*unique_id(seed.id, kind, own)?).into(), arn: name }),
-            None => known.extend(identify_in(draft.account(), &name)),
+        Named::Role(full) => {
+            let role = seed.roles.iter().find(|role| full.strip_suffix(&*role.name) == Some(&*role.path));
+            role.map(|role| (UniqueIdKind::Role, &role.name))
         }
-    }
-    Ok(known)
+        Named::Session(name) => return Ok(seed.roles.iter().any(|role| role.name == name).then_some(None)),
+    };
+    let Some((kind, name)) = found else { return Ok(None) };
+    Ok(Some(Some(NamedPrincipal { arn: arn.into(), id: unique_id(seed.id, kind, name)?.into() })))
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use strongroom_core::arn::AliasArn;
 use strongroom_core::generated::{KeyState, MultiRegionKeyType, Origin};
 use strongroom_core::grant::GrantRecord;
+use strongroom_core::identity::NamedPrincipal;
 use strongroom_core::key::{
     AliasRecord, AutomaticRotation, KeyMaterial, KeyRecord, MultiRegion, Rotation, RotationState,
 };
@@ -80,6 +81,7 @@ pub(super) fn bare_record(key: &SeedKey, now: Timestamp) -> KeyRecord {
             deletion_window_days: None,
         }),
         policy: key.policy.as_deref().map_or_else(|| default_policy(&key.arn), Into::into),
+        policy_principals: Vec::new(),
         tags: key.tags.clone(),
         materials: Vec::new(),
         pending_material: None,
@@ -91,9 +93,23 @@ pub(super) fn bare_record(key: &SeedKey, now: Timestamp) -> KeyRecord {
     }
 }
 
+/// The users and roles that a key's policy and grants name.
+#[derive(Debug, Default)]
+pub(super) struct Parties {
+    pub(super) of_policy: Vec<NamedPrincipal>,
+    /// Grant by grant.
+    pub(super) of_grants: Vec<Vec<NamedPrincipal>>,
+}
+
 /// The whole key, ready to be stored. The account's wrapping key is loaded.
-pub(super) fn grow(key: &SeedKey, vault: &Vault, now: Timestamp, rng: &dyn Rng) -> Result<SeededKey, OpError> {
-    let mut record = bare_record(key, now);
+pub(super) fn grow(
+    key: &SeedKey,
+    parties: Parties,
+    vault: &Vault,
+    now: Timestamp,
+    rng: &dyn Rng,
+) -> Result<SeededKey, OpError> {
+    let mut record = KeyRecord { policy_principals: parties.of_policy, ..bare_record(key, now) };
     for (number, one) in key.materials.iter().enumerate() {
         let date = one.rotation_date.unwrap_or(if number == 0 { record.creation_date } else { now });
         let kept = vault.keep_material(&key.arn, &one.material, date, rng)?;
@@ -113,16 +129,24 @@ pub(super) fn grow(key: &SeedKey, vault: &Vault, now: Timestamp, rng: &dyn Rng) 
         last_updated_date: record.creation_date,
     };
     let aliases = key.aliases.iter().map(alias).collect();
-    let grants = key.grants.iter().map(|grant| grant_record(key, grant, now)).collect::<Result<_, _>>()?;
+    let grants = key.grants.iter().zip(parties.of_grants);
+    let grants =
+        grants.map(|(grant, principals)| grant_record(key, grant, principals, now)).collect::<Result<_, _>>()?;
     Ok(SeededKey { record: Arc::new(record), aliases, grants })
 }
 
-fn grant_record(key: &SeedKey, grant: &SeedGrant, now: Timestamp) -> Result<GrantRecord, OpError> {
+fn grant_record(
+    key: &SeedKey,
+    grant: &SeedGrant,
+    principals: Vec<NamedPrincipal>,
+    now: Timestamp,
+) -> Result<GrantRecord, OpError> {
     Ok(GrantRecord {
         id: grant.id,
         key: key.arn,
         creation_date: grant.creation_date.unwrap_or(now),
         issuing_account: grant.issuing_account.unwrap_or(key.arn.account),
         terms: read_grant_terms(&grant.request)?,
+        principals,
     })
 }

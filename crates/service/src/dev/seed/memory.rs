@@ -3,13 +3,18 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use strongroom_authz::policy::Policy;
+use strongroom_authz::policy::model::{PolicyKind, PrincipalKind};
+use strongroom_core::identity::NamedPrincipal;
 use strongroom_core::world::{Rng, Timestamp};
 use strongroom_store::{Record, Store, Table, Version};
 use strongroom_vault::{RecordName, Vault};
 
+use super::keys::Parties;
 use super::{Seed, SeedAccount, SeedKey, SeedProblem, accounts, keys};
 use crate::error::OpError;
 use crate::identity::Directory;
+use crate::identity::principals::read_arn;
 use crate::keys::Keyring;
 
 /// What a seed said of one thing: field by field, secrets by what they are called.
@@ -74,7 +79,8 @@ impl Sower<'_> {
                 Verdict::Known => {}
                 Verdict::New => {
                     problems.extend(self.aliases_that_are_there(&at, key).await?);
-                    new_keys.push((key, Note { plain: note.1.to_bytes()?, key: note.0 }));
+                    let parties = self.parties_of(&seed, &at, key, &mut problems).await?;
+                    new_keys.push((key, Note { plain: note.1.to_bytes()?, key: note.0 }, parties));
                 }
                 Verdict::Contradiction(problem) => problems.push(contradiction(&at, &problem)),
             }
@@ -85,19 +91,27 @@ impl Sower<'_> {
             let form = accounts::form(account);
             match self.judge(&name, &form, accounts::is_there(self.directory, account).await?).await? {
                 Verdict::Known => {}
-                Verdict::New => new_accounts.push((account, Note { plain: form.to_bytes()?, key: name })),
+                Verdict::New => {
+                    let mut trusted = Vec::new();
+                    for (number, role) in account.roles.iter().enumerate() {
+                        let names = named_by(PolicyKind::Trust, &role.trust_policy)?;
+                        let at = format!("{at}.roles[{number}].trust_policy");
+                        trusted.push(self.identify_all(&seed, &at, &names, &mut problems).await?);
+                    }
+                    new_accounts.push((account, Note { plain: form.to_bytes()?, key: name }, trusted));
+                }
                 Verdict::Contradiction(problem) => problems.push(contradiction(&at, &problem)),
             }
         }
         if !problems.is_empty() {
             return Ok(problems);
         }
-        for (account, note) in new_accounts {
-            accounts::grow(self.directory, account, self.now, note).await?;
+        for (account, note, trusted) in new_accounts {
+            accounts::grow(self.directory, account, self.now, note, trusted).await?;
         }
-        for (key, note) in new_keys {
+        for (key, note, parties) in new_keys {
             self.keyring.ensure_account_key(key.arn.account).await?;
-            let grown = keys::grow(key, self.vault, self.now, self.rng)?;
+            let grown = keys::grow(key, parties, self.vault, self.now, self.rng)?;
             self.keyring.insert_seeded(grown, note).await?;
         }
         for account in seed.accounts {
@@ -132,6 +146,60 @@ impl Sower<'_> {
         Ok(self.vault.open_record(name, &record.value)?.expose().to_vec())
     }
 
+    /// Whom the policy and the grants of a key name. That somebody of a known account is not there is a problem.
+    async fn parties_of(
+        &self,
+        seed: &Seed,
+        at: &str,
+        key: &SeedKey,
+        problems: &mut Vec<SeedProblem>,
+    ) -> Result<Parties, OpError> {
+        let mut parties = Parties::default();
+        if let Some(policy) = &key.policy {
+            let names = named_by(PolicyKind::Key, policy)?;
+            parties.of_policy = self.identify_all(seed, &format!("{at}.policy"), &names, problems).await?;
+        }
+        for (number, grant) in key.grants.iter().enumerate() {
+            let request = &grant.request;
+            let names = [&request.grantee_principal, &request.retiring_principal].into_iter().flatten();
+            let names: Vec<Box<str>> = names.map(|name| name.as_str().into()).collect();
+            parties.of_grants.push(self.identify_all(seed, &format!("{at}.grants[{number}]"), &names, problems).await?);
+        }
+        Ok(parties)
+    }
+
+    async fn identify_all(
+        &self,
+        seed: &Seed,
+        at: &str,
+        names: &[Box<str>],
+        problems: &mut Vec<SeedProblem>,
+    ) -> Result<Vec<NamedPrincipal>, OpError> {
+        let mut known: Vec<NamedPrincipal> = Vec::new();
+        for name in names {
+            match self.identify(seed, name).await? {
+                Ok(named) => known.extend(named.filter(|named| !known.contains(named))),
+                Err(Nobody) => problems.push(contradiction(at, &format!("there is nobody called {name}"))),
+            }
+        }
+        Ok(known)
+    }
+
+    async fn identify(&self, seed: &Seed, arn: &str) -> Result<Result<Option<NamedPrincipal>, Nobody>, OpError> {
+        if let Some((owner, named)) = read_arn(arn)
+            && let Some(account) = seed.accounts.iter().find(|account| account.id == owner)
+        {
+            if let Some(found) = accounts::seeded_principal(account, arn, named)? {
+                return Ok(Ok(found));
+            }
+            let stored = self.directory.account(owner).await?;
+            if stored.is_none_or(|stored| stored.version.is_none()) {
+                return Ok(Err(Nobody));
+            }
+        }
+        Ok(self.directory.identify(arn).await?.map_err(|()| Nobody))
+    }
+
     async fn key_is_there(&self, key: &SeedKey) -> Result<bool, OpError> {
         Ok(self.keyring.entry(&key.arn).await?.is_some())
     }
@@ -154,6 +222,16 @@ impl Sower<'_> {
         }
         Ok(problems)
     }
+}
+
+/// A known account has nobody of that name.
+struct Nobody;
+
+/// The principals of AWS that a policy names.
+fn named_by(kind: PolicyKind, document: &str) -> Result<Vec<Box<str>>, OpError> {
+    let policy = Policy::parse(kind, document).map_err(|_| OpError::BadRecord)?;
+    let named = policy.principals().filter(|principal| principal.kind == PrincipalKind::Aws);
+    Ok(named.map(|principal| principal.name.clone()).collect())
 }
 
 enum Verdict {
