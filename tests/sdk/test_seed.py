@@ -10,6 +10,7 @@ import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
 
+import boto3
 import pytest
 import yaml
 from botocore.exceptions import ClientError
@@ -387,3 +388,42 @@ def test_a_reset_goes_back_to_the_seed(write):
         subprocess.run(command, check=True, timeout=60, capture_output=True)
         [only] = kms.list_keys()["Keys"]
         assert kms.describe_key(KeyId=only["KeyId"])["KeyMetadata"]["Description"] == "seeded"
+
+
+def test_a_seeded_role_is_assumed_by_whom_it_trusts_until_its_time_is_over(write):
+    """Who assumed a role is refused once the clock was moved beyond the session, though the signature is fresh."""
+    with dev(write(example())) as server:
+        names = ("alice", "bob")
+        sts = {name: sts_client(server, name.upper() + "KEY", f"{name}-secret") for name in names}
+        role = {"RoleArn": "arn:aws:iam::111122223333:role/backup", "RoleSessionName": "night"}
+        assert code(sts["bob"].assume_role, **role) == "AccessDenied"
+        given = sts["alice"].assume_role(**role)["Credentials"]
+        keys = (given["AccessKeyId"], given["SecretAccessKey"])
+        credentials = Credentials(*keys, "eu-west-1", token=given["SessionToken"])
+        kms = session_client(server, credentials)
+        assert kms.describe_key(KeyId=ID)["KeyMetadata"]["KeyId"] == ID
+        advance = [BINARY, "dev", "clock", "advance", "2h", "--admin", server.admin.removeprefix("http://")]
+        subprocess.run(advance, check=True, timeout=60, capture_output=True)
+        assert code(kms.describe_key, KeyId=ID) == "ExpiredTokenException"
+        assert client(server, "ROOTKEY", "root-secret", "eu-west-1").describe_key(KeyId=ID)
+
+
+def sts_client(server, access_key, secret):
+    return boto3.client(
+        "sts",
+        endpoint_url=server.endpoint,
+        region_name="eu-west-1",
+        aws_access_key_id=access_key,
+        aws_secret_access_key=secret,
+    )
+
+
+def session_client(server, credentials):
+    return boto3.client(
+        "kms",
+        endpoint_url=server.endpoint,
+        region_name=credentials.region,
+        aws_access_key_id=credentials.access_key,
+        aws_secret_access_key=credentials.secret,
+        aws_session_token=credentials.token,
+    )
