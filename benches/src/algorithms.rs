@@ -30,7 +30,9 @@ use strongroom_crypto::digest::sha256;
 use strongroom_crypto::material::{Material, Message, SymmetricSuite};
 use strongroom_crypto::rng::SystemRng;
 use strongroom_service::audit::AuditDestination;
-use strongroom_service::{AccessKeyConfig, AccountConfig, IdentityConfig, Limits, Node, Parts, Regions, Request, Role};
+use strongroom_service::{
+    AccessKeyConfig, AccountConfig, IdentityConfig, Limits, Node, Parts, Quotas, Regions, Request, Role,
+};
 use strongroom_store::MemoryStore;
 use strongroom_vault::seal::MemorySeal;
 use strongroom_wire::sigv4::{Credentials, Scope, sign};
@@ -439,6 +441,7 @@ impl Service {
             identity: IdentityConfig { accounts: vec![account] },
             role: Role::Serve,
             regions: Regions::any(),
+            quotas: Quotas::default(),
             limits: Limits { task_period: None, ..Limits::default() },
             audit: AuditDestination::Memory,
         }))?;

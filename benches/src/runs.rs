@@ -137,6 +137,8 @@ private_key = "key.pem"
 [seal]
 key_file = "root.key"
 passphrase_env = "{PASSPHRASE_ENV}"
+[quotas]
+throttle = false
 [[account]]
 id = "111122223333"
 [[account.access_key]]

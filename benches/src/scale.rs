@@ -22,7 +22,7 @@ use strongroom_crypto::digest::sha256;
 use strongroom_crypto::rng::SystemRng;
 use strongroom_service::audit::AuditDestination;
 use strongroom_service::{
-    AccessKeyConfig, AccountConfig, DevTools, IdentityConfig, Limits, Node, Parts, Regions, Request, Role,
+    AccessKeyConfig, AccountConfig, DevTools, IdentityConfig, Limits, Node, Parts, Quotas, Regions, Request, Role,
 };
 use strongroom_store::SqliteStore;
 use strongroom_vault::seal::KeyFileSeal;
@@ -307,6 +307,7 @@ impl Filler {
             rng: Arc::new(SystemRng),
             identity: IdentityConfig { accounts: vec![account] },
             regions: Regions::any(),
+            quotas: Quotas::default(),
             role: Role::Dev(DevTools::on_disk()),
             limits: Limits::default(),
             audit: AuditDestination::Memory,

@@ -112,10 +112,11 @@ class Server:
         return line.decode().rstrip("\n")
 
 
-def dev(data=None, listen="127.0.0.1:0", admin="127.0.0.1:0", audit=None):
-    """`strongroom dev`, in memory without `data`; with `audit`, its audit log goes into that directory."""
+def dev(data=None, listen="127.0.0.1:0", admin="127.0.0.1:0", audit=None, quotas=None):
+    """`strongroom dev`, in memory without `data`; with `audit`, its audit log goes there. `quotas` is a file."""
     arguments = ["--listen", listen, "--admin", admin, *(["--data", data] if data else [])]
     arguments += ["--audit", audit] if audit else []
+    arguments += ["--quotas", quotas] if quotas else []
     return Server(["dev", *arguments])
 
 
@@ -130,9 +131,13 @@ IDENTITIES = [
 
 
 class Installation:
-    """A folder with what `serve` needs: configuration, root key, TLS pair, data."""
+    """A folder with what `serve` needs: configuration, root key, TLS pair, data.
 
-    def __init__(self, folder):
+    `quotas` are the lines of the `[quotas]` table. Tests call more often than AWS lets an account.
+    """
+
+    def __init__(self, folder, quotas="throttle = false"):
+        self.quotas = quotas
         self.folder = Path(folder)
         self.config = self.folder / "strongroom.toml"
         self.data = self.folder / "data"
@@ -167,6 +172,8 @@ class Installation:
             'passphrase_env = "STRONGROOM_PASSPHRASE"',
             "[admin]",
             'listen = "127.0.0.1:0"',
+            "[quotas]",
+            self.quotas,
         ]
         for account in dict.fromkeys(identity[0] for identity in IDENTITIES):
             lines += ["[[account]]", f'id = "{account}"']

@@ -1,8 +1,8 @@
 //! Time and chance, handed in: a seed replays a failure.
 
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{LazyLock, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// A moment: milliseconds since the Unix epoch, UTC.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -39,6 +39,10 @@ impl Timestamp {
 pub trait Clock: Send + Sync {
     /// Now.
     fn now(&self) -> Timestamp;
+
+    /// How long it has been since a moment that stays the same while the process lives. It never goes backwards, whatever is
+    /// done to the time of day: rates are measured by it.
+    fn elapsed(&self) -> Duration;
 }
 
 /// The machine's clock.
@@ -50,27 +54,40 @@ impl Clock for SystemClock {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
     }
+
+    fn elapsed(&self) -> Duration {
+        static BEGINNING: LazyLock<Instant> = LazyLock::new(Instant::now);
+        BEGINNING.elapsed()
+    }
 }
 
 /// A clock that stands still until it is moved; for tests, and for the movable clock of `dev`.
 #[derive(Debug, Default)]
-pub struct ManualClock(AtomicI64);
+pub struct ManualClock {
+    now_millis: AtomicI64,
+    elapsed_millis: AtomicU64,
+}
 
 impl ManualClock {
     /// A clock that shows `at`.
     pub fn at(at: Timestamp) -> Self {
-        Self(AtomicI64::new(at.as_millis()))
+        Self { now_millis: AtomicI64::new(at.as_millis()), elapsed_millis: AtomicU64::new(0) }
     }
 
-    /// Moves the clock forward.
+    /// Moves the clock forward. By a negative number the time of day alone is set back.
     pub fn advance_millis(&self, millis: i64) {
-        self.0.fetch_add(millis, Ordering::SeqCst);
+        self.now_millis.fetch_add(millis, Ordering::SeqCst);
+        self.elapsed_millis.fetch_add(u64::try_from(millis).unwrap_or(0), Ordering::SeqCst);
     }
 }
 
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
-        Timestamp(self.0.load(Ordering::SeqCst))
+        Timestamp(self.now_millis.load(Ordering::SeqCst))
+    }
+
+    fn elapsed(&self) -> Duration {
+        Duration::from_millis(self.elapsed_millis.load(Ordering::SeqCst))
     }
 }
 
@@ -125,6 +142,16 @@ mod tests {
         assert_eq!(a, b);
         SeededRng::new(8).fill(&mut b).expect("never fails");
         assert_ne!(a, b);
+    }
+
+    #[test]
+    fn what_elapses_does_not_follow_the_time_of_day_backwards() {
+        let clock = ManualClock::at(Timestamp::from_millis(5_000));
+        clock.advance_millis(30);
+        clock.advance_millis(-4_000);
+        assert_eq!((clock.now().as_millis(), clock.elapsed().as_millis()), (1_030, 30));
+        let before = SystemClock.elapsed();
+        assert!(SystemClock.elapsed() >= before);
     }
 
     #[test]

@@ -152,6 +152,9 @@ pub enum OpError {
     /// Too much at once: the bounded pool is full.
     #[error("the pool for slow work is full")]
     Throttled,
+    /// The account has made more requests than its quota allows.
+    #[error("more requests than the account's quota allows")]
+    OverRequestQuota,
     /// A fault rule of `dev` says so.
     #[error("{} by a fault rule", .0.as_str())]
     Injected(InjectedError),
@@ -314,7 +317,7 @@ impl From<&OpError> for Fault {
                 Self::new(E::CustomKeyStoreNotFoundException, format!("Custom key store {id} does not exist"))
             }
             OpError::Unsupported(text) => Self { code: E::UnsupportedOperationException, message: text.clone() },
-            OpError::Throttled | OpError::Injected(InjectedError::Throttling) => Self::new(
+            OpError::Throttled | OpError::OverRequestQuota | OpError::Injected(InjectedError::Throttling) => Self::new(
                 E::ThrottlingException,
                 "You have exceeded the rate at which you may call KMS. Reduce the frequency of your calls.",
             ),

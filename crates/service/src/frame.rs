@@ -5,6 +5,7 @@
 //! - A panic inside an operation ends that call alone, as an internal fault.
 
 use std::future::Future;
+use std::num::NonZeroU32;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -38,6 +39,7 @@ use crate::explain::{Decisions, Named};
 use crate::identity::Standing;
 use crate::keys::{Forms, KeptGrant, KeyEntry, KeyName, Keyring, POLICY_NAME, check_grant_tokens, no_such_key};
 use crate::node::Node;
+use crate::quotas::RequestQuota;
 
 /// One operation: one file, one shape.
 pub(crate) trait Operation {
@@ -47,6 +49,11 @@ pub(crate) trait Operation {
     type Input: Decode + Shown;
     /// What it gives.
     type Output: Encode + Shown;
+
+    /// The request quota that a call counts against, where the input has a say in it.
+    fn quota(_input: &Self::Input) -> RequestQuota {
+        RequestQuota::of(Self::NAME)
+    }
 
     /// Validates, authorizes, executes.
     fn run(cx: &Cx<'_>, input: Self::Input) -> impl Future<Output = Result<Self::Output, OpError>> + Send;
@@ -98,9 +105,12 @@ pub(crate) async fn serve<O: Operation>(node: &Node, call: &Call<'_>) -> Result<
         if !facts(call.op).read_only {
             node.journal.check_writable()?;
         }
-        let input = json::decode::<O::Input>(call.body).map_err(OpError::Malformed)?;
-        entry.note_request(&input);
-        O::run(&cx, input).await
+        let input = json::decode::<O::Input>(call.body);
+        if let Ok(input) = &input {
+            entry.note_request(input);
+        }
+        cx.count_request(input.as_ref().map_or(RequestQuota::of(O::NAME), O::quota), NonZeroU32::MIN)?;
+        O::run(&cx, input.map_err(OpError::Malformed)?).await
     };
     let work = AssertUnwindSafe(work).catch_unwind();
     let outcome = if facts(call.op).read_only { work.await } else { node.journal.carry(&entry, work).await };
@@ -121,12 +131,15 @@ pub(crate) async fn serve_unsupported<I: Decode + Shown>(
     call: &Call<'_>,
 ) -> Result<Zeroizing<Vec<u8>>, OpError> {
     let entry = call.open_entry(node);
-    let refusal = match json::decode::<I>(call.body) {
-        Ok(input) => {
-            entry.note_request(&input);
-            OpError::Unsupported(Some(format!("{} is not supported by this service.", call.op).into()))
-        }
-        Err(bad) => OpError::Malformed(bad),
+    let input = json::decode::<I>(call.body);
+    if let Ok(input) = &input {
+        entry.note_request(input);
+    }
+    let counted = node.count_request(call.op, (call.account, call.region), RequestQuota::of(call.op), NonZeroU32::MIN);
+    let refusal = match (counted, input) {
+        (Err(over), _) => over,
+        (Ok(()), Err(bad)) => OpError::Malformed(bad),
+        (Ok(()), Ok(_)) => OpError::Unsupported(Some(format!("{} is not supported by this service.", call.op).into())),
     };
     close_entry(node, call, &entry, Some(&refusal)).await?;
     Err(refusal)
@@ -196,6 +209,14 @@ impl<'a> Cx<'a> {
             met_faults: Met::default(),
             decisions,
         }
+    }
+
+    /// Counts so many requests of the caller's account in this call's Region.
+    ///
+    /// # Errors
+    /// [`OpError::OverRequestQuota`]; nothing was counted.
+    pub(crate) fn count_request(&self, quota: RequestQuota, requests: NonZeroU32) -> Result<(), OpError> {
+        self.node.count_request(self.op, (self.account, self.region), quota, requests)
     }
 
     pub(crate) fn keyring(&self) -> &Keyring {

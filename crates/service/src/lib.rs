@@ -29,6 +29,7 @@ mod opening;
 mod ops;
 mod paging;
 mod query;
+mod quotas;
 mod regions;
 mod sealing;
 mod signing;
@@ -52,4 +53,5 @@ pub use identity::{
 pub use inspect::{Inspection, inspect};
 pub use metrics::{Family, Labels, Sample, Value};
 pub use node::{Limits, Mode, Node, Parts, Role, StartError, audit_facts};
+pub use quotas::{BadRate, NoSuchQuota, Quotas, RequestQuota, RequestRates};
 pub use regions::Regions;

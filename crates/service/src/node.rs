@@ -3,9 +3,12 @@
 //! # Invariant
 //! Start-up writes to an empty store alone; a store that does not open under the given seal stays as it was.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
+use strongroom_core::generated::OpName;
+use strongroom_core::ids::{AccountId, Region};
 use strongroom_core::key::Wrapped;
 use strongroom_core::world::{Clock, NoEntropy, Rng, Timestamp};
 use strongroom_store::{Batch, Error as StoreError, Expect, Store, Table, Version, encode};
@@ -20,6 +23,7 @@ use crate::identity::{Directory, DirectoryError, Foundation, IdentityConfig, Ide
 use crate::key_pairs::KeyPairs;
 use crate::keys::{Keyring, LastUsage};
 use crate::metrics::{CacheFigures, Family, MeasuredStore, Metrics, cache_families};
+use crate::quotas::{OverRate, Quotas, RequestQuota, Throttle};
 use crate::regions::Regions;
 use crate::slow::SlowPool;
 use crate::sts::sessions::Sessions;
@@ -101,7 +105,9 @@ pub struct Parts {
     pub role: Role,
     /// Where.
     pub regions: Regions,
-    /// How much.
+    /// How much each account may have and do.
+    pub quotas: Quotas,
+    /// How much the node may use.
     pub limits: Limits,
     /// Where the audit record goes.
     pub audit: AuditDestination,
@@ -124,7 +130,7 @@ pub enum StartError {
     Identity(#[from] IdentityError),
     /// An account or somebody in it cannot be read or made.
     #[error("accounts: {0}")]
-    Directory(crate::error::OpError),
+    Directory(OpError),
     /// The audit record cannot be begun.
     #[error("audit: {0}")]
     Audit(#[from] AuditError),
@@ -143,7 +149,7 @@ impl From<DirectoryError> for StartError {
     fn from(error: DirectoryError) -> Self {
         match error {
             DirectoryError::Config(error) => Self::Identity(error),
-            DirectoryError::Work(crate::error::OpError::Store(error)) => Self::Store(error),
+            DirectoryError::Work(OpError::Store(error)) => Self::Store(error),
             DirectoryError::Work(error) => Self::Directory(error),
         }
     }
@@ -160,6 +166,8 @@ pub struct Node {
     pub(crate) real_clock: Arc<dyn Clock>,
     pub(crate) directory: Directory,
     pub(crate) regions: Regions,
+    /// Absent where accounts may call as often as they like.
+    throttle: Option<Throttle>,
     pub(crate) signing_keys: SigningKeys,
     pub(crate) sessions: Sessions,
     pub(crate) key_pairs: KeyPairs,
@@ -189,7 +197,7 @@ impl Node {
     /// # Errors
     /// [`StartError`]; nothing was overwritten.
     pub async fn start(parts: Parts) -> Result<Self, StartError> {
-        let Parts { store, seal, clock: real_clock, rng, identity, role, regions, limits, audit } = parts;
+        let Parts { store, seal, clock: real_clock, rng, identity, role, regions, quotas, limits, audit } = parts;
         let mode = role.mode();
         let measured = Arc::new(MeasuredStore::new(store));
         let store: Arc<dyn Store> = Arc::clone(&measured) as Arc<dyn Store>;
@@ -241,6 +249,7 @@ impl Node {
             key_pairs: KeyPairs::new(Arc::clone(&slow), Arc::clone(&rng)),
             rng,
             clock,
+            throttle: quotas.requests.map(|rates| Throttle::new(rates, Arc::clone(&real_clock))),
             real_clock,
             directory,
             regions,
@@ -251,6 +260,24 @@ impl Node {
             kept_decisions: KeptDecisions::default(),
             changes: Arc::default(),
             dev,
+        })
+    }
+
+    /// Counts so many requests of an account in a Region, made by a call of `op`.
+    ///
+    /// # Errors
+    /// [`OpError::OverRequestQuota`]; nothing was counted.
+    pub(crate) fn count_request(
+        &self,
+        op: OpName,
+        (account, region): (AccountId, Region),
+        quota: RequestQuota,
+        requests: NonZeroU32,
+    ) -> Result<(), OpError> {
+        let Some(throttle) = &self.throttle else { return Ok(()) };
+        throttle.take(account, region, quota, requests).map_err(|OverRate| {
+            self.metrics.note_throttle(op);
+            OpError::OverRequestQuota
         })
     }
 

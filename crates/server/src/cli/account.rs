@@ -10,7 +10,7 @@ use clap::Subcommand;
 use strongroom_core::world::SystemClock;
 use strongroom_crypto::rng::SystemRng;
 use strongroom_service::audit::AuditDestination;
-use strongroom_service::{Node, Parts, Regions, Role};
+use strongroom_service::{Node, Parts, Quotas, Regions, Role};
 use strongroom_store::SqliteStore;
 use strongroom_vault::seal::KeyFileSeal;
 
@@ -134,6 +134,7 @@ fn on_the_store<T>(config: &Path, work: impl AsyncFnOnce(&Node) -> Result<T, Fai
         rng: Arc::new(SystemRng),
         identity: config.identity,
         regions: Regions::any(),
+        quotas: Quotas::default(),
         role: Role::Serve,
         limits: strongroom_service::Limits { task_period: None, ..strongroom_service::Limits::default() },
         audit: AuditDestination::Directory(config.audit),

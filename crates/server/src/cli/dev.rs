@@ -16,7 +16,7 @@ use super::dev_tools::Tool;
 use super::running::{AdminPlan, Foundation, Plan, run};
 use super::{Failure, paths};
 use crate::admin::client::DEV_ADDRESS;
-use crate::config::Limits;
+use crate::config::{Limits, read_quotas};
 use crate::net::Settings;
 use crate::seed::{self, SeedFile};
 use crate::sinks::SinksConfig;
@@ -55,6 +55,10 @@ pub(super) struct Dev {
     /// before is left as it is.
     #[arg(long, value_name = "FILE")]
     seed: Option<PathBuf>,
+    /// A TOML file with a [quotas] table as in the configuration of `strongroom serve`: what it does not name is as AWS has it.
+    /// Without this option nobody is throttled.
+    #[arg(long, value_name = "FILE")]
+    quotas: Option<PathBuf>,
     /// Write the audit record into this directory (made when missing), or `off` for none. Without this option the latest
     /// events are kept in memory.
     #[arg(long, value_name = "DIR|off", requires = "data")]
@@ -95,6 +99,7 @@ impl Dev {
             }
             None => (None, None),
         };
+        let quotas = self.quotas.as_deref().map(read_quotas).transpose().map_err(Failure::usage)?;
         let place = self.data.map_or_else(|| Place::Memory(Arc::new(MemoryStore::new())), Place::Directory);
         let tools = match &place {
             Place::Memory(store) => DevTools::in_memory(Arc::clone(store)),
@@ -117,6 +122,7 @@ impl Dev {
             },
             audit,
             sinks: SinksConfig::default(),
+            quotas: quotas.unwrap_or_default(),
             ready: |address| {
                 format!(
                     "strongroom dev: listening on http://{address} (account {ACCOUNT}, access key {ACCESS_KEY}, secret {SECRET})"

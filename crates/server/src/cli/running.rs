@@ -8,7 +8,7 @@ use std::time::Duration;
 use strongroom_core::world::SystemClock;
 use strongroom_crypto::rng::SystemRng;
 use strongroom_service::audit::AuditDestination;
-use strongroom_service::{IdentityConfig, Mode, Node, Parts, Regions, Role, StartError};
+use strongroom_service::{IdentityConfig, Mode, Node, Parts, Quotas, Regions, Role, StartError};
 use strongroom_store::Store;
 use strongroom_vault::seal::SealProvider;
 use tokio::net::{TcpListener, TcpSocket};
@@ -44,6 +44,7 @@ pub(super) struct Plan<L> {
     pub(super) audit: AuditDestination,
     /// Where it goes besides; for a record in files alone.
     pub(super) sinks: SinksConfig,
+    pub(super) quotas: Quotas,
     /// The line that says that the server is ready.
     pub(super) ready: fn(SocketAddr) -> String,
     /// Opens store and seal, once the address is ours.
@@ -107,6 +108,7 @@ async fn run_until_stopped<L: FnOnce() -> Result<Foundation, Failure>>(plan: Pla
         identity: plan.identity,
         role: plan.role,
         regions: plan.regions,
+        quotas: plan.quotas,
         limits: strongroom_service::Limits {
             on_slow_thread_start: process::give_way,
             ..strongroom_service::Limits::default()

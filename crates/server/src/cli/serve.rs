@@ -53,6 +53,14 @@ const SAMPLE: &str = r#"The configuration file (TOML; relative paths are relativ
   policies = ["arn:aws:iam::aws:policy/AWSKeyManagementServicePowerUser"]   # attached at every start; without it, a user
                                          # who is made anew is an administrator
 
+  [quotas]                               # optional; without it AWS's defaults hold, for each account in each Region
+  throttle = true                        # whether requests are counted
+
+  [quotas.requests_per_second]           # rates other than AWS's, by their names in Service Quotas; inf is no limit
+  "Cryptographic operations (symmetric)" = 10000
+  "GenerateDataKeyPair (RSA_4096)" = 0.5
+  CreateKey = 5
+
   [limits]                               # all optional, the defaults are:
   connections = 4096
   head_bytes = 65536
@@ -102,6 +110,7 @@ impl Serve {
             regions: config.regions,
             audit: AuditDestination::Directory(config.audit),
             sinks: config.sinks,
+            quotas: config.quotas,
             ready: |address| format!("strongroom serve: listening on https://{address}"),
             lay: move || {
                 if !data.is_dir() {

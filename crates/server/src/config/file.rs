@@ -1,6 +1,7 @@
 //! From the file's text to a checked [`Config`].
 
 mod audit;
+mod quotas;
 
 use std::net::SocketAddr;
 use std::ops::Range;
@@ -9,12 +10,12 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use strongroom_core::ids::{AccountId, Region};
 use strongroom_core::secret::SecretBytes;
-use strongroom_service::{AccessKeyConfig, AccountConfig, IdentityConfig, Regions};
+use strongroom_service::{AccessKeyConfig, AccountConfig, IdentityConfig, Quotas, Regions};
 use toml::Spanned;
 use zeroize::Zeroizing;
 
-use audit::AuditText;
-
+use self::audit::AuditText;
+use self::quotas::{QuotasFile, QuotasText};
 use super::secret::{SecretText, read_secret_file, warn_if_readable_by_others};
 use super::{AdminConfig, Config, ConfigError, Limits, PassphraseSource, SealConfig, TlsConfig};
 
@@ -34,6 +35,8 @@ struct Text {
     telemetry: Option<TelemetryText>,
     #[serde(default)]
     audit: AuditText,
+    #[serde(default)]
+    quotas: QuotasText,
     #[serde(default)]
     limits: Option<Spanned<Limits>>,
     #[serde(default, rename = "account")]
@@ -87,11 +90,21 @@ struct AccessKeyText {
 
 /// Reads the file and what it points to.
 pub(super) fn read(path: &Path) -> Result<Config, ConfigError> {
-    let text = std::fs::read_to_string(path)
-        .map(Zeroizing::new)
-        .map_err(|error| ConfigError::Unreadable { path: path.into(), error })?;
-    let reader = Reader { path, text: &text, base: path.parent().unwrap_or(Path::new("")) };
-    reader.config()
+    let text = read_text(path)?;
+    Reader::of(path, &text).config()
+}
+
+/// Reads the file of [`super::read_quotas`].
+pub(super) fn read_quotas(path: &Path) -> Result<Quotas, ConfigError> {
+    let text = read_text(path)?;
+    let reader = Reader::of(path, &text);
+    let file: QuotasFile = toml::from_str(&text).map_err(|error| reader.not_toml(&error))?;
+    reader.quotas(&file.quotas)
+}
+
+fn read_text(path: &Path) -> Result<Zeroizing<String>, ConfigError> {
+    let text = std::fs::read_to_string(path).map(Zeroizing::new);
+    text.map_err(|error| ConfigError::Unreadable { path: path.into(), error })
 }
 
 /// The file under the reader's eyes: its text for line numbers, its directory for relative paths.
@@ -99,6 +112,12 @@ struct Reader<'a> {
     path: &'a Path,
     text: &'a str,
     base: &'a Path,
+}
+
+impl<'a> Reader<'a> {
+    fn of(path: &'a Path, text: &'a str) -> Self {
+        Self { path, text, base: path.parent().unwrap_or(Path::new("")) }
+    }
 }
 
 impl Reader<'_> {
@@ -129,7 +148,22 @@ impl Reader<'_> {
         }
         let identity = self.identity(text.accounts, &mut warnings)?;
         let regions = self.regions(text.regions)?;
-        Ok(Config { listen, data, regions, tls, seal, admin, otlp_endpoint, audit, sinks, limits, identity, warnings })
+        let quotas = self.quotas(&text.quotas)?;
+        Ok(Config {
+            listen,
+            data,
+            regions,
+            quotas,
+            tls,
+            seal,
+            admin,
+            otlp_endpoint,
+            audit,
+            sinks,
+            limits,
+            identity,
+            warnings,
+        })
     }
 
     fn socket_address(&self, listen: &Spanned<String>, field: &str, port: &str) -> Result<SocketAddr, ConfigError> {

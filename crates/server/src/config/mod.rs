@@ -13,7 +13,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use strongroom_service::audit::AuditDirectory;
-use strongroom_service::{IdentityConfig, Regions};
+use strongroom_service::{IdentityConfig, Quotas, Regions};
 
 use crate::sinks::SinksConfig;
 
@@ -44,6 +44,8 @@ pub struct Config {
     pub limits: Limits,
     /// The Regions that are served.
     pub regions: Regions,
+    /// What accounts may have and do.
+    pub quotas: Quotas,
     /// Accounts and access keys; their secrets are in memory already.
     pub identity: IdentityConfig,
     /// What the operator should know, though it stops nothing.
@@ -108,6 +110,14 @@ impl Config {
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
         file::read(path)
     }
+}
+
+/// Reads a file that has a `[quotas]` table and nothing else.
+///
+/// # Errors
+/// [`ConfigError`], for the first thing that is wrong.
+pub(crate) fn read_quotas(path: &Path) -> Result<Quotas, ConfigError> {
+    file::read_quotas(path)
 }
 
 struct OnLine(Option<usize>);

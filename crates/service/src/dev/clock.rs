@@ -8,6 +8,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use strongroom_core::world::{Clock, Timestamp};
 use strongroom_store::{Batch, Error as StoreError, Expect, Store, Table, Version};
@@ -52,6 +53,11 @@ impl MovableClock {
 impl Clock for MovableClock {
     fn now(&self) -> Timestamp {
         self.real.now().plus_millis(self.offset_millis())
+    }
+
+    /// Moves of the clock are about dates; rates are those of real calls.
+    fn elapsed(&self) -> Duration {
+        self.real.elapsed()
     }
 }
 

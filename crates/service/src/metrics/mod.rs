@@ -121,6 +121,8 @@ pub(crate) struct Metrics {
     durations: Box<[Histogram; OPERATIONS]>,
     crypto: Box<[Histogram; OPERATIONS]>,
     refusals: [AtomicU64; Refusal::ALL.len()],
+    /// By operation.
+    throttles: [AtomicU64; OpName::ALL.len()],
     /// Calls of IAM and STS, which nobody makes by the thousand a second.
     query: Mutex<BTreeMap<QueryCall, Histogram>>,
 }
@@ -135,6 +137,7 @@ impl Default for Metrics {
             durations: Box::new([const { Histogram::new() }; OPERATIONS]),
             crypto: Box::new([const { Histogram::new() }; OPERATIONS]),
             refusals: [const { AtomicU64::new(0) }; Refusal::ALL.len()],
+            throttles: [const { AtomicU64::new(0) }; OpName::ALL.len()],
             query: Mutex::default(),
         }
     }
@@ -172,6 +175,11 @@ impl Metrics {
         self.refusals[refusal as usize].fetch_add(1, Ordering::Relaxed);
     }
 
+    /// A call was refused by a request quota.
+    pub(crate) fn note_throttle(&self, op: OpName) {
+        self.throttles[op as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
     /// The families of these counters. An operation that was never called has no series.
     pub(crate) fn families(&self) -> Vec<Family> {
         let mut calls = Vec::new();
@@ -194,6 +202,11 @@ impl Metrics {
             labels: vec![("reason", refusal.name())],
             value: Value::Counter(self.refusals[*refusal as usize].load(Ordering::Relaxed)),
         });
+        let throttles = OpName::ALL.iter().filter_map(|op| {
+            let count = self.throttles[*op as usize].load(Ordering::Relaxed);
+            let labels = vec![("service", KMS), ("operation", op.as_str())];
+            (count > 0).then_some(Sample { labels, value: Value::Counter(count) })
+        });
         vec![
             Family::new("strongroom_calls", "Answered calls by service, operation and error code", calls),
             Family::new("strongroom_call_duration_seconds", "Time from a whole request to its reply", durations),
@@ -206,6 +219,11 @@ impl Metrics {
                 "strongroom_refusals",
                 "What was refused before it was a request, by reason",
                 refusals.collect(),
+            ),
+            Family::new(
+                "strongroom_throttles",
+                "Calls refused because the account was over a request quota, by operation",
+                throttles.collect(),
             ),
         ]
     }
@@ -268,6 +286,7 @@ mod tests {
         metrics.note_call(Some(OpName::Encrypt), Some(ErrorCode::DisabledException), Duration::from_micros(20));
         metrics.note_call(None, Some(ErrorCode::UnknownOperationException), Duration::ZERO);
         metrics.note_refusal(Refusal::Timeout);
+        metrics.note_throttle(OpName::CreateKey);
         let families = metrics.families();
         let find = |name: &str, labels: &[(&str, &str)]| {
             let family = families.iter().find(|family| family.name == name).expect("exists");
@@ -293,5 +312,6 @@ mod tests {
         assert_eq!(find("strongroom_call_duration_seconds", &[("service", "kms"), ("operation", "Encrypt")]), 2);
         assert_eq!(find("strongroom_refusals", &[("reason", "timeout")]), 1);
         assert_eq!(find("strongroom_refusals", &[("reason", "overloaded")]), 0);
+        assert_eq!(find("strongroom_throttles", &[("service", "kms"), ("operation", "CreateKey")]), 1);
     }
 }

@@ -13,8 +13,8 @@ use strongroom_crypto::digest::sha256;
 use strongroom_crypto::rng::SystemRng;
 use strongroom_service::audit::{AuditDestination, AuditFacts};
 use strongroom_service::{
-    AccessKeyConfig, AccountConfig, DevTools, IdentityConfig, Limits, Node, Parts, Regions, Request, Role, StartError,
-    audit_facts,
+    AccessKeyConfig, AccountConfig, DevTools, IdentityConfig, Limits, Node, Parts, Quotas, Regions, Request, Role,
+    StartError, audit_facts,
 };
 use strongroom_store::{MemoryStore, Store};
 use strongroom_vault::seal::{MemorySeal, SealError, SealProvider};
@@ -87,6 +87,12 @@ impl TestKms {
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_790_000_000_123)));
         let regions = Regions::only(regions.iter().map(|region| region.parse().unwrap()).collect());
         Self::launch(Arc::new(MemoryStore::new()), new_seal(), clock, |parts| Parts { regions, ..parts })
+    }
+
+    /// A node with these quotas.
+    pub(crate) fn with_quotas(quotas: Quotas) -> Self {
+        let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_790_000_000_123)));
+        Self::launch(Arc::new(MemoryStore::new()), new_seal(), clock, |parts| Parts { quotas, ..parts })
     }
 
     /// A node as `strongroom dev` has it.
@@ -217,6 +223,7 @@ impl TestKms {
             identity: IdentityConfig { accounts: vec![account(OWNER), account(STRANGER)] },
             role: Role::Serve,
             regions: Regions::any(),
+            quotas: Quotas::default(),
             limits: Limits { task_period: None, ..Limits::default() },
             audit: AuditDestination::Memory,
         };

@@ -30,6 +30,7 @@ mod paging;
 mod policies;
 mod principals;
 mod query;
+mod quotas;
 mod rotation;
 mod sessions;
 mod states;

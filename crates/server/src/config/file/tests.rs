@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use strongroom_service::RequestRates;
+
 use super::*;
 
 const WHOLE: &str = r#"
@@ -66,6 +68,24 @@ fn a_whole_file_is_read() {
 }
 
 #[test]
+fn quotas_are_those_of_aws_but_for_what_is_given() {
+    let rates =
+        |table: &str| read_text(&WHOLE.replace("[admin]", &format!("{table}\n[admin]"))).expect("is taken").quotas;
+    assert_eq!(rates("").requests, Some(RequestRates::default()));
+    assert_eq!(rates("[quotas]\nthrottle = false").requests, None);
+    let table = "[quotas.requests_per_second]\nCreateKey = 7\n\"Cryptographic operations (RSA)\" = inf";
+    let given = rates(table).requests.expect("still on");
+    let here = "us-east-1".parse().expect("a Region");
+    let check = |name: &str, expect: f64| {
+        let found = given.per_second(name.parse().expect("a quota"), here);
+        assert_eq!(found.to_bits(), expect.to_bits(), "{name}");
+    };
+    check("CreateKey", 7.0);
+    check("Cryptographic operations (RSA)", f64::INFINITY);
+    check("CreateAlias", 5.0);
+}
+
+#[test]
 fn what_is_wrong_is_named_by_line_and_field() {
     check("127.0.0.1:8443", "localhost", ", line 2, listen: an address and a port");
     check("data = \"data\"", "data = 5", ", line 3, data: expected");
@@ -76,6 +96,13 @@ fn what_is_wrong_is_named_by_line_and_field() {
     check("http://127.0.0.1:4317", "https://collector", "telemetry.otlp_endpoint: the URL of a collector");
     check("http://127.0.0.1:4317", "collector:4317", "telemetry.otlp_endpoint: the URL of a collector");
     check("127.0.0.1:8444", "8444", "admin.listen: an address and a port");
+    check("[admin]", "[quotas]\nkey = 1\n[admin]", ", line 24, key: unknown field `key`");
+    let rate = |line: &str| format!("[quotas.requests_per_second]\n{line}\n[admin]");
+    let field = ", line 24, quotas.requests_per_second: ";
+    check("[admin]", &rate("Encrypt = 1"), &format!("{field}no request quota"));
+    check("[admin]", &rate("CreateKey = 0"), &format!("{field}a rate is a number"));
+    check("[admin]", &rate("CreateKey = nan"), &format!("{field}a rate is a number"));
+    check("[admin]", &rate("CreateKey = true"), ", line 24, CreateKey: expected f64");
     check("65536", "1", ", line 10, limits.body_bytes: must be at least 8192");
     check("65536", "\"1\"", ", line 11, body_bytes: expected usize");
     check("65536", "-1", ", line 11, body_bytes: expected usize");

@@ -7,6 +7,7 @@ use super::{end_dry_run, ignores_ciphertext, refuse_recipient, shown_material_id
 use crate::error::OpError;
 use crate::frame::{Cx, Operation};
 use crate::opening::{Opening, Source};
+use crate::quotas::RequestQuota;
 
 pub(crate) struct Decrypt;
 
@@ -14,6 +15,10 @@ impl Operation for Decrypt {
     const NAME: OpName = OpName::Decrypt;
     type Input = kms::DecryptInput;
     type Output = kms::DecryptOutput;
+
+    fn quota(input: &Self::Input) -> RequestQuota {
+        input.encryption_algorithm.map_or(RequestQuota::of(Self::NAME), RequestQuota::of_encryption)
+    }
 
     async fn run(cx: &Cx<'_>, input: Self::Input) -> Result<Self::Output, OpError> {
         let ignores_ciphertext = ignores_ciphertext(

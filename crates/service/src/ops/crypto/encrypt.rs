@@ -8,6 +8,7 @@ use strongroom_wire::kms;
 use super::end_dry_run;
 use crate::error::OpError;
 use crate::frame::{Cx, Operation};
+use crate::quotas::RequestQuota;
 use crate::sealing::{Destination, Sealing};
 
 pub(crate) struct Encrypt;
@@ -16,6 +17,10 @@ impl Operation for Encrypt {
     const NAME: OpName = OpName::Encrypt;
     type Input = kms::EncryptInput;
     type Output = kms::EncryptOutput;
+
+    fn quota(input: &Self::Input) -> RequestQuota {
+        input.encryption_algorithm.map_or(RequestQuota::of(Self::NAME), RequestQuota::of_encryption)
+    }
 
     async fn run(cx: &Cx<'_>, input: Self::Input) -> Result<Self::Output, OpError> {
         let algorithm = input.encryption_algorithm.unwrap_or(EncryptionAlgorithmSpec::SymmetricDefault);

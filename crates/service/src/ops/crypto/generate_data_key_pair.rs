@@ -8,6 +8,7 @@ use super::{end_dry_run, refuse_recipient};
 use crate::data_keys::{asked, wrap, wrapping_key};
 use crate::error::OpError;
 use crate::frame::{Cx, Operation};
+use crate::quotas::RequestQuota;
 
 pub(crate) struct GenerateDataKeyPair;
 
@@ -15,6 +16,10 @@ impl Operation for GenerateDataKeyPair {
     const NAME: OpName = OpName::GenerateDataKeyPair;
     type Input = kms::GenerateDataKeyPairInput;
     type Output = kms::GenerateDataKeyPairOutput;
+
+    fn quota(input: &Self::Input) -> RequestQuota {
+        RequestQuota::DataKeyPair(input.key_pair_spec)
+    }
 
     async fn run(cx: &Cx<'_>, input: Self::Input) -> Result<Self::Output, OpError> {
         check_offered(cx, input.key_pair_spec)?;

@@ -8,6 +8,7 @@ use super::generate_data_key_pair::check_offered;
 use crate::data_keys::{asked, wrap, wrapping_key};
 use crate::error::OpError;
 use crate::frame::{Cx, Operation};
+use crate::quotas::RequestQuota;
 
 pub(crate) struct GenerateDataKeyPairWithoutPlaintext;
 
@@ -15,6 +16,10 @@ impl Operation for GenerateDataKeyPairWithoutPlaintext {
     const NAME: OpName = OpName::GenerateDataKeyPairWithoutPlaintext;
     type Input = kms::GenerateDataKeyPairWithoutPlaintextInput;
     type Output = kms::GenerateDataKeyPairWithoutPlaintextOutput;
+
+    fn quota(input: &Self::Input) -> RequestQuota {
+        RequestQuota::DataKeyPair(input.key_pair_spec)
+    }
 
     async fn run(cx: &Cx<'_>, input: Self::Input) -> Result<Self::Output, OpError> {
         check_offered(cx, input.key_pair_spec)?;

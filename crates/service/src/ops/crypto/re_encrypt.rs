@@ -1,6 +1,9 @@
 //! `ReEncrypt`: from one key or context to another, without the plaintext leaving the service.
 //!
-//! Two keys, two permissions: `kms:ReEncryptFrom` on the source and `kms:ReEncryptTo` on the destination.
+//! Two keys, two permissions: `kms:ReEncryptFrom` on the source and `kms:ReEncryptTo` on the destination. Where the keys are of
+//! two kinds, the call counts against the request quotas of both.
+
+use std::num::NonZeroU32;
 
 use strongroom_core::arn::KeyArn;
 use strongroom_core::generated::{EncryptionAlgorithmSpec, OpName};
@@ -12,6 +15,7 @@ use crate::error::OpError;
 use crate::frame::{Cx, Operation};
 use crate::keys::{Forms, KeyName};
 use crate::opening::{Opening, Source};
+use crate::quotas::RequestQuota;
 use crate::sealing::{Destination, Sealing};
 
 pub(crate) struct ReEncrypt;
@@ -21,6 +25,10 @@ impl Operation for ReEncrypt {
     type Input = kms::ReEncryptInput;
     type Output = kms::ReEncryptOutput;
 
+    fn quota(input: &Self::Input) -> RequestQuota {
+        input.source_encryption_algorithm.map_or(RequestQuota::of(Self::NAME), RequestQuota::of_encryption)
+    }
+
     async fn run(cx: &Cx<'_>, input: Self::Input) -> Result<Self::Output, OpError> {
         let ignores_ciphertext = ignores_ciphertext(
             input.dry_run,
@@ -29,10 +37,15 @@ impl Operation for ReEncrypt {
             ("sourceKeyId", input.source_key_id.is_some()),
         )?;
 
+        let symmetric = EncryptionAlgorithmSpec::SymmetricDefault;
+        let algorithm = input.destination_encryption_algorithm.unwrap_or(symmetric);
+        let destination_quota = RequestQuota::of_encryption(algorithm);
+        if destination_quota != Self::quota(&input) {
+            cx.count_request(destination_quota, NonZeroU32::MIN)?;
+        }
         let re_encrypt_on_same_key = Some(is_on_same_key(cx, &input).await?);
 
         // The source side, as Decrypt.
-        let symmetric = EncryptionAlgorithmSpec::SymmetricDefault;
         let source_algorithm = input.source_encryption_algorithm.unwrap_or(symmetric);
         let source = Source {
             key_id: input.source_key_id.as_deref(),
@@ -45,7 +58,6 @@ impl Operation for ReEncrypt {
         let opening = Opening::of(cx, "ReEncryptFrom", source).await?;
 
         // The destination side, as Encrypt.
-        let algorithm = input.destination_encryption_algorithm.unwrap_or(symmetric);
         let to = Destination {
             key_id: &input.destination_key_id,
             algorithm,

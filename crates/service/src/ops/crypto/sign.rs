@@ -2,11 +2,12 @@
 
 use strongroom_core::generated::OpName;
 use strongroom_crypto::cost::Work;
-use strongroom_wire::kms;
+use strongroom_wire::kms::{self, Admitted};
 
 use super::end_dry_run;
 use crate::error::OpError;
 use crate::frame::{Cx, Operation};
+use crate::quotas::RequestQuota;
 use crate::signing::{SignedMessage, signing_key};
 
 pub(crate) struct Sign;
@@ -15,6 +16,13 @@ impl Operation for Sign {
     const NAME: OpName = OpName::Sign;
     type Input = kms::SignInput;
     type Output = kms::SignOutput;
+
+    fn quota(input: &Self::Input) -> RequestQuota {
+        match input.signing_algorithm {
+            Admitted::Offered(algorithm) => RequestQuota::of_signature(algorithm),
+            Admitted::Foreign(_) => RequestQuota::of(Self::NAME),
+        }
+    }
 
     async fn run(cx: &Cx<'_>, input: Self::Input) -> Result<Self::Output, OpError> {
         let grant_tokens = input.grant_tokens.as_deref();

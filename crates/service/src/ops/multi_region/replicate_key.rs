@@ -1,5 +1,6 @@
 //! `ReplicateKey`: a relative of a multi-Region primary key, in another Region.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use strongroom_authz::action::Action;
@@ -16,6 +17,7 @@ use crate::context::{Asked, NewKey, Subject};
 use crate::error::OpError;
 use crate::frame::{Cx, Operation};
 use crate::keys::{Forms, KeyName, check_primary, check_tags, default_policy, key_metadata, read_policy};
+use crate::quotas::RequestQuota;
 
 pub(crate) struct ReplicateKey;
 
@@ -54,6 +56,9 @@ impl Operation for ReplicateKey {
             let _proof =
                 there.authorize_account_for(Action::kms(OpName::TagResource.as_str()), &asked, subject).await?;
         }
+
+        // The call counts as two that create keys in the other Region (behaviours 4.10).
+        there.count_request(RequestQuota::of(OpName::CreateKey), const { NonZeroU32::new(2).expect("not 0") })?;
 
         // Validate what depends on the key.
         check_primary(primary)?;

@@ -1,5 +1,7 @@
 //! `UpdatePrimaryRegion`: makes a replica the primary, and the primary a replica. Both are `Updating` for a moment.
 
+use std::num::NonZeroU32;
+
 use strongroom_core::arn::KeyArn;
 use strongroom_core::generated::OpName;
 use strongroom_wire::kms;
@@ -9,6 +11,7 @@ use crate::context::Asked;
 use crate::error::OpError;
 use crate::frame::{Cx, Operation};
 use crate::keys::{Forms, KeyName, check_primary, no_such_key};
+use crate::quotas::RequestQuota;
 
 pub(crate) struct UpdatePrimaryRegion;
 
@@ -30,7 +33,10 @@ impl Operation for UpdatePrimaryRegion {
         }
         let arn = KeyArn { region, ..key.resource().arn };
         let replica = cx.keyring().entry(&arn).await?.ok_or_else(|| no_such_key(&arn))?;
-        let _proof = cx.in_region(region).authorize_entry(cx.action(), &replica, &asked)?;
+        let there = cx.in_region(region);
+        let _proof = there.authorize_entry(cx.action(), &replica, &asked)?;
+        // The call counts in both Regions.
+        there.count_request(RequestQuota::of(Self::NAME), NonZeroU32::MIN)?;
 
         cx.keyring()
             .change_family(&key, |family| {
