@@ -4,11 +4,14 @@ The disk is a small tmpfs, for which the test needs the right to mount one.
 """
 
 import contextlib
+import json
 import subprocess
 import threading
 import time
+import urllib.error
+import urllib.request
 
-from logs import assert_whole, by_request, events, public_key
+from logs import assert_whole, by_request, events, metrics, public_key
 
 from harness.server import dev
 from harness.wire import Kms
@@ -42,11 +45,18 @@ def test_a_full_disk(tmp_path):
             before = len(answered)
             described = [kms.call("DescribeKey", KeyId=own) for own in keys]
             assert {reply.code for reply in described} == {"KMSInternalException"}
+            assert readiness(server)["audit"].startswith("the audit log cannot be written")
+            figures = metrics(server)
+            assert figures["strongroom_audit_down"] == 1
+            assert figures["strongroom_audit_write_failures_total"] >= 1
+            assert figures["strongroom_audit_refused_calls_total"] >= 200
             subprocess.run(["mount", "-o", "remount,size=64m", disk], check=True)
             wait_until(lambda: len(answered) >= before + 200)
             stop.set()
             for thread in threads:
                 thread.join()
+            assert readiness(server) == {}
+            assert metrics(server)["strongroom_audit_down"] == 0
             now = {own: kms.ok("DescribeKey", KeyId=own)["KeyMetadata"]["Description"] for own in keys}
         assert {code for code, _ in refused} == {"KMSInternalException"}
         assert_whole(key, audit)
@@ -83,6 +93,17 @@ def call(server, key, answered, refused, stop):
         else:
             refused.append((reply.code, reply.headers["x-amzn-requestid"]))
     kms.close()
+
+
+def readiness(server):
+    """What is not ready, and why."""
+    try:
+        with urllib.request.urlopen(f"{server.admin}/readyz", timeout=30) as reply:
+            view = json.load(reply)
+    except urllib.error.HTTPError as refused:
+        assert refused.code == 503
+        view = json.load(refused)
+    return {check["name"]: check["reason"] for check in view["checks"] if not check["ok"]}
 
 
 def wait_until(happened, seconds=60):

@@ -171,6 +171,8 @@ pub struct KeyUsageRecord {
     pub at: Timestamp,
     /// In which request.
     pub request_id: RequestId,
+    /// The event on the audit record of the key's account; none where there is no record.
+    pub event_id: Option<RequestId>,
 }
 
 /// A tag of a key.

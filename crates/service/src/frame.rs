@@ -516,7 +516,8 @@ impl<'a> Cx<'a> {
         // The operations whose use is tracked are called alike in both enums; all others have no name there.
         let Ok(operation) = self.op.as_str().parse::<KeyLastUsageTrackingOperation>() else { return };
         for arn in self.opened.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
-            self.node.last_usage.note(arn, KeyUsageRecord { operation, at: self.now, request_id });
+            let event_id = self.entry.event_id(arn.account);
+            self.node.last_usage.note(arn, KeyUsageRecord { operation, at: self.now, request_id, event_id });
         }
     }
 

@@ -292,6 +292,7 @@ impl Node {
         families.extend(caches);
         families.extend(self.store.families());
         families.extend(self.keyring.key_families());
+        families.extend(self.journal.families());
         // A node without an open root key does not come to be.
         families.push(Family::gauge(
             "strongroom_sealed",
@@ -351,13 +352,10 @@ impl Node {
 /// What an auditor needs of the store of a server that need not run: the key of its logs, and where they stand.
 ///
 /// # Errors
-/// [`StartError`]; a store without a vault stays as it is.
-pub async fn audit_facts(store: &dyn Store, seal: &dyn SealProvider, rng: &dyn Rng) -> Result<AuditFacts, StartError> {
-    if is_empty(store).await? {
-        return Err(StartError::BadGenesis);
-    }
-    let vault = open_vault(store, seal, rng, Timestamp::default()).await?;
-    Ok(audit::facts(store, &vault, rng).await?)
+/// [`StartError`]; the store stays as it is.
+pub async fn audit_facts(store: &dyn Store, seal: &dyn SealProvider) -> Result<AuditFacts, StartError> {
+    let vault = existing_vault(store, seal).await?.ok_or(AuditError::None)?;
+    Ok(audit::facts(store, &vault).await?)
 }
 
 impl std::fmt::Debug for Node {

@@ -104,6 +104,8 @@ struct StoredLastUsage {
     operation: String,
     at_ms: i64,
     request_id: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    event_id: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -211,6 +213,7 @@ pub fn last_usage_to_bytes(usage: &KeyUsageRecord) -> Vec<u8> {
         operation: usage.operation.to_string(),
         at_ms: usage.at.as_millis(),
         request_id: usage.request_id.to_string(),
+        event_id: usage.event_id.map(|id| id.to_string()),
     })
 }
 
@@ -224,6 +227,7 @@ pub fn last_usage_from_bytes(bytes: &[u8]) -> Result<KeyUsageRecord, BadRecord> 
         operation: parse(&stored.operation)?,
         at: Timestamp::from_millis(stored.at_ms),
         request_id: parse(&stored.request_id)?,
+        event_id: stored.event_id.as_deref().map(parse).transpose()?,
     })
 }
 
@@ -430,8 +434,12 @@ mod tests {
             operation: KeyLastUsageTrackingOperation::ReEncrypt,
             at: Timestamp::from_millis(3),
             request_id: RequestId::from_random([4; 16]),
+            event_id: None,
         };
-        assert_eq!(last_usage_from_bytes(&last_usage_to_bytes(&usage)), Ok(usage));
+        for event_id in [None, Some(RequestId::from_random([5; 16]))] {
+            let usage = KeyUsageRecord { event_id, ..usage };
+            assert_eq!(last_usage_from_bytes(&last_usage_to_bytes(&usage)), Ok(usage));
+        }
     }
 
     /// A key as the first release stored it: without what came later, it reads as a key that never rotates.

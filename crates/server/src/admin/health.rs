@@ -40,7 +40,7 @@ impl Check {
 /// Looks at everything that a call needs.
 pub(super) async fn checks(admin: &Admin) -> Vec<Check> {
     let stopping = if admin.stop.is_pulled() { Err("the server is stopping".to_owned()) } else { Ok(()) };
-    vec![Check::of("running", stopping), Check::of("store", store(admin).await)]
+    vec![Check::of("running", stopping), Check::of("store", store(admin).await), Check::of("audit", audit(admin))]
 }
 
 /// Whether calls can be answered.
@@ -53,6 +53,14 @@ async fn readiness(admin: &Admin) -> Result<Answered, Problem> {
     let checks = checks(admin).await;
     let (word, status) = if are_good(&checks) { ("ready", 200) } else { ("not ready", 503) };
     Ok(Answered::json(&serde_json::json!({ "status": word, "checks": checks }))?.with_status(status))
+}
+
+/// A record that cannot be written lets no call succeed. Sinks hold up nobody: they are not asked.
+fn audit(admin: &Admin) -> Result<(), String> {
+    match admin.node.audit_status().problem {
+        Some(problem) => Err(format!("the audit log cannot be written, and calls fail until it can: {problem}")),
+        None => Ok(()),
+    }
 }
 
 async fn store(admin: &Admin) -> Result<(), String> {

@@ -1,11 +1,9 @@
 //! `strongroom audit`: is a log whole, what is in it, and what an auditor needs for that.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 use strongroom_core::world::Timestamp;
-use strongroom_crypto::rng::SystemRng;
 use strongroom_service::audit::query::{Question, query};
 use strongroom_service::audit::verify::{End, LogKey, verify};
 use strongroom_service::audit::{Anchor, AuditFacts, log_files};
@@ -15,7 +13,7 @@ use strongroom_vault::seal::KeyFileSeal;
 use strongroom_wire::time::parse_iso8601;
 
 use super::output::Output;
-use super::{Failure, say};
+use super::{Failure, say, terminal};
 use crate::admin::audit::{self as route, AuditView};
 use crate::admin::client::AdminOptions;
 use crate::config::Config;
@@ -76,7 +74,8 @@ impl Verify {
             (None, Some(path)) => {
                 let config = Config::read(path).map_err(Failure::usage)?;
                 let files = if self.files.is_empty() { vec![config.audit.path.clone()] } else { self.files };
-                let facts = facts(path, &config)?;
+                let facts = view(path, &config)?.facts();
+                let facts = facts.ok_or_else(|| Failure::work("the server's answer is not understood"))?;
                 let key =
                     LogKey::from_spki(&facts.public_key).ok_or_else(|| Failure::work("the store's key is none"))?;
                 (key, facts.anchors, files)
@@ -86,9 +85,9 @@ impl Verify {
         anchors.extend(self.anchor);
         let end = if self.open { End::Open } else { End::Whole };
         let files = spread(&files)?;
-        let mut progress = Progress::new(&files);
-        let verified = verify(&key, &files, &anchors, end, &mut |bytes| progress.at(bytes));
-        progress.end();
+        let bar = terminal::progress("verifying, bytes", None);
+        let verified = verify(&key, &files, &anchors, end, &mut |bytes| bar.set_position(bytes));
+        bar.finish_and_clear();
         let report = verified.map_err(Failure::work)?;
         say(&format!(
             "whole: {} events under {} signatures, records {} to {}{}",
@@ -243,13 +242,11 @@ impl Source {
 }
 
 /// What the server knows, from its store, or from itself while it runs.
-fn facts(path: &Path, config: &Config) -> Result<AuditFacts, Failure> {
+pub(super) fn view(path: &Path, config: &Config) -> Result<AuditView, Failure> {
     match stored_facts(config)? {
-        Ok(facts) => Ok(facts),
+        Ok(facts) => Ok(AuditView::of(&facts)),
         Err(StoreError::InUse(_)) => {
-            let client = AdminOptions::of_config(path).client().map_err(Failure::usage)?;
-            let view: AuditView = client.get(route::PATH).map_err(Failure::work)?;
-            view.facts().ok_or_else(|| Failure::work("the server's answer is not understood"))
+            AdminOptions::of_config(path).client().map_err(Failure::usage)?.get(route::PATH).map_err(Failure::work)
         }
         Err(error) => Err(Failure::work(error)),
     }
@@ -263,7 +260,7 @@ fn stored_facts(config: &Config) -> Result<Result<AuditFacts, StoreError>, Failu
     let passphrase = config.seal.passphrase.fetch().map_err(Failure::usage)?;
     let seal = KeyFileSeal::open(&config.seal.key_file).map_err(Failure::work)?.with_passphrase(passphrase);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::work)?;
-    runtime.block_on(audit_facts(&store, &seal, &SystemRng)).map(Ok).map_err(Failure::work)
+    runtime.block_on(audit_facts(&store, &seal)).map(Ok).map_err(Failure::work)
 }
 
 fn read_key(path: &Path) -> Result<LogKey, Failure> {
@@ -291,32 +288,4 @@ fn anchor(text: &str) -> Result<Anchor, String> {
 
 fn moment(text: &str) -> Result<Timestamp, String> {
     parse_iso8601(text).ok_or_else(|| "a moment looks like 2026-09-21T13:00:00Z".to_owned())
-}
-
-/// How far a long verification is, on a terminal alone.
-struct Progress {
-    shown: bool,
-    last: Instant,
-    files: usize,
-}
-
-impl Progress {
-    fn new(files: &[PathBuf]) -> Self {
-        Self { shown: false, last: Instant::now(), files: files.len() }
-    }
-
-    fn at(&mut self, bytes: u64) {
-        if self.last.elapsed().as_millis() < 500 || !io::stderr().is_terminal() {
-            return;
-        }
-        self.last = Instant::now();
-        self.shown = true;
-        let _ = write!(io::stderr(), "\r{} MB of {} files", bytes / 1_000_000, self.files);
-    }
-
-    fn end(&self) {
-        if self.shown {
-            let _ = writeln!(io::stderr());
-        }
-    }
 }

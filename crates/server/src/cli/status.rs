@@ -4,8 +4,9 @@ use super::Failure;
 use super::output::{Output, pairs};
 use crate::admin::client::AdminOptions;
 use crate::admin::log::{self, Level};
-use crate::admin::status::{self, Status};
+use crate::admin::status::{self, AuditSummary, Status};
 use crate::observe::LogLevel;
+use crate::sinks::SinkStatus;
 
 /// Show what a running server is and whether it can answer.
 ///
@@ -44,6 +45,17 @@ fn table(status: &Status) -> String {
     ];
     for check in &status.checks {
         rows.push((&check.name, check.reason.clone().unwrap_or_else(|| "ok".to_owned())));
+    }
+    let Some(AuditSummary { events, write_failures, refused_calls, sinks }) = &status.audit else {
+        return pairs(&rows);
+    };
+    let written = format!("{events} written, {write_failures} writes failed, {refused_calls} calls refused for it");
+    rows.push(("audit events", written));
+    let names: Vec<String> = sinks.iter().map(|sink| format!("audit to {}", sink.name)).collect();
+    for (name, SinkStatus { sent, lag, failures, lost, problem, .. }) in names.iter().zip(sinks) {
+        let counts = format!("{sent} sent, {lag} records behind, {failures} failures, {lost} lost");
+        let why = problem.as_ref().map_or_else(String::new, |problem| format!("; now: {problem}"));
+        rows.push((name, counts + &why));
     }
     pairs(&rows)
 }

@@ -46,6 +46,11 @@ pub(crate) struct Origin<'a> {
     pub(crate) circumstances: Circumstances<'a>,
 }
 
+/// Which of an entry's ids is whose: the caller's event, the id that all share, those of other accounts.
+const OWN: usize = 0;
+const SHARED: usize = 1;
+const OTHERS: usize = 2;
+
 /// A call under way.
 pub(crate) struct Entry {
     pub(super) request_id: Option<RequestId>,
@@ -228,25 +233,17 @@ impl Entry {
     /// [`NoEntropy`]: there are no ids for them.
     pub(super) fn events(&self, failure: Option<Failure<'_>>, rng: &dyn Rng) -> Result<Vec<Event>, NoEntropy> {
         let noted = self.noted();
-        let own = self.caller.as_ref().and_then(|caller| caller.account());
-        let mut others: Vec<AccountId> = Vec::new();
         let is_refused =
             failure.is_some_and(|failure| ["AccessDenied", "AccessDeniedException"].contains(&failure.code));
-        if let Some(own) = own.filter(|_| !is_refused) {
-            for account in noted.resources.iter().map(Resource::account) {
-                if account != own && !others.contains(&account) {
-                    others.push(account);
-                }
-            }
-        }
-        let shared = if others.is_empty() { None } else { Some(self.id(1, rng)?) };
+        let others = if is_refused { Vec::new() } else { self.others(&noted) };
+        let shared = if others.is_empty() { None } else { Some(self.id(SHARED, rng)?) };
         let mut events = Vec::with_capacity(1 + others.len());
         if !self.is_carrier {
-            events.push(event::of(self, &noted, self.id(0, rng)?, failure, event::Recipient::Caller(shared)));
+            events.push(event::of(self, &noted, self.id(OWN, rng)?, failure, event::Recipient::Caller(shared)));
         }
         for (at, other) in others.into_iter().enumerate() {
             let recipient = event::Recipient::Owner(other, shared);
-            events.push(event::of(self, &noted, self.id(2 + at, rng)?, failure, recipient));
+            events.push(event::of(self, &noted, self.id(OTHERS + at, rng)?, failure, recipient));
         }
         if failure.is_none() {
             for besides in &noted.besides {
@@ -254,6 +251,26 @@ impl Entry {
             }
         }
         Ok(events)
+    }
+
+    /// The event of a call that is closed and succeeded, as it stands on the record of this account.
+    pub(crate) fn event_id(&self, account: AccountId) -> Option<RequestId> {
+        let other = self.others(&self.noted()).iter().position(|other| *other == account);
+        let ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
+        ids.get(other.map_or(OWN, |at| OTHERS + at)).copied()
+    }
+
+    /// The accounts beside the caller's whose keys were used.
+    fn others(&self, noted: &Noted) -> Vec<AccountId> {
+        let mut others = Vec::new();
+        if let Some(own) = self.caller.as_ref().and_then(|caller| caller.account()) {
+            for account in noted.resources.iter().map(Resource::account) {
+                if account != own && !others.contains(&account) {
+                    others.push(account);
+                }
+            }
+        }
+        others
     }
 
     /// Where the record waits in the store.

@@ -13,6 +13,7 @@ mod anchors;
 mod chain;
 mod entry;
 mod event;
+mod figures;
 pub mod follow;
 mod log;
 mod outbox;
@@ -35,6 +36,7 @@ use strongroom_store::{Batch, Expect, Store, Table, Version, encode};
 use strongroom_vault::{AuditSigner, RecordName, Vault};
 
 use crate::error::OpError;
+use crate::metrics::Family;
 use chain::hash_text;
 pub(crate) use entry::{Called, Entry, Failure, KMS, Origin};
 use event::Event;
@@ -44,7 +46,7 @@ use outbox::RecordingStore;
 use ring::Ring;
 pub use verify::Anchor;
 pub use writer::Durability;
-use writer::{Counters, Tools, Writer};
+use writer::{Counters, Tools, Writer, lock};
 
 /// The record could not be written: the call must fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -83,6 +85,9 @@ pub enum AuditError {
     /// What the store or the vault holds for it.
     #[error("{0}")]
     Kept(String),
+    /// There is none.
+    #[error("there is no audit log yet; the first start of the server begins it")]
+    None,
 }
 
 impl From<OpError> for AuditError {
@@ -92,7 +97,7 @@ impl From<OpError> for AuditError {
 }
 
 /// How the record fares, for metrics and health.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AuditStatus {
     /// Events written since the start.
     pub events: u64,
@@ -102,8 +107,10 @@ pub struct AuditStatus {
     pub write_failures: u64,
     /// Calls that failed because their record could not be written.
     pub refused_calls: u64,
-    /// Whether the last write failed.
-    pub is_down: bool,
+    /// Why the last write failed, while it did: until one succeeds, calls fail.
+    pub problem: Option<String>,
+    /// Lines that the sealed store was not told of yet.
+    pub unanchored_lines: u64,
     /// The number of the log's next line, of whatever kind; zero where there is no log.
     pub next_line: u64,
 }
@@ -176,7 +183,7 @@ impl Journal {
     pub(crate) async fn facts(&self) -> Result<Option<AuditFacts>, AuditError> {
         match self.0.target {
             Target::Memory(_) | Target::Nowhere => Ok(None),
-            Target::Files(_) => facts(&*self.0.store, &self.0.vault, &*self.0.rng).await.map(Some),
+            Target::Files(_) => facts(&*self.0.store, &self.0.vault).await.map(Some),
         }
     }
 
@@ -232,18 +239,28 @@ impl Journal {
     }
 
     pub(crate) fn status(&self) -> AuditStatus {
-        let Counters { events, writes, failures, refused, down } = &*self.0.counters;
+        let Counters { events, writes, failures, refused, problem, anchored, .. } = &*self.0.counters;
+        let next_line = match &self.0.target {
+            Target::Files(writer) => writer.next_line(),
+            Target::Memory(_) | Target::Nowhere => 0,
+        };
         AuditStatus {
             events: events.load(Ordering::Relaxed),
             writes: writes.load(Ordering::Relaxed),
             write_failures: failures.load(Ordering::Relaxed),
             refused_calls: refused.load(Ordering::Relaxed),
-            is_down: down.load(Ordering::Acquire),
-            next_line: match &self.0.target {
-                Target::Files(writer) => writer.next_line(),
-                Target::Memory(_) | Target::Nowhere => 0,
-            },
+            problem: lock(problem).clone(),
+            unanchored_lines: next_line.saturating_sub(anchored.load(Ordering::Relaxed)),
+            next_line,
         }
+    }
+
+    /// The same for scrapers; nothing where there is no log.
+    pub(crate) fn families(&self) -> Vec<Family> {
+        if !matches!(self.0.target, Target::Files(_)) {
+            return Vec::new();
+        }
+        figures::families(&self.status())
     }
 
     /// Writes what waits, signs it and closes the log. Nothing is recorded afterwards.
@@ -322,16 +339,24 @@ fn new_id(rng: &dyn Rng) -> Result<RequestId, OpError> {
 /// Where the key that signs logs is kept.
 const AUDIT_KEY: &[u8] = b"audit-key/1";
 
+const AUDIT_KEY_NAME: RecordName<'static> =
+    RecordName { table: Table::Meta.code(), key: AUDIT_KEY, version: Version::FIRST.0 };
+
+/// The key that signs logs, where there is one.
+async fn existing_signer(store: &dyn Store, vault: &Vault) -> Result<Option<AuditSigner>, OpError> {
+    let Some(record) = store.get(Table::Meta, AUDIT_KEY).await? else { return Ok(None) };
+    let opened = vault.open_record(AUDIT_KEY_NAME, &record.value)?;
+    let wrapped: Wrapped = encode::wrapped_from_bytes(opened.expose()).map_err(|_| OpError::BadRecord)?;
+    Ok(Some(vault.audit_signer(&wrapped)?))
+}
+
 /// The key that signs logs, made when there is none.
 async fn signer(store: &dyn Store, vault: &Vault, rng: &dyn Rng) -> Result<AuditSigner, OpError> {
-    let name = RecordName { table: Table::Meta.code(), key: AUDIT_KEY, version: Version::FIRST.0 };
-    if let Some(record) = store.get(Table::Meta, AUDIT_KEY).await? {
-        let opened = vault.open_record(name, &record.value)?;
-        let wrapped: Wrapped = encode::wrapped_from_bytes(opened.expose()).map_err(|_| OpError::BadRecord)?;
-        return Ok(vault.audit_signer(&wrapped)?);
+    if let Some(signer) = existing_signer(store, vault).await? {
+        return Ok(signer);
     }
     let wrapped = vault.new_audit_key(rng)?;
-    let sealed = vault.seal_record(name, &encode::wrapped_to_bytes(&wrapped), rng)?;
+    let sealed = vault.seal_record(AUDIT_KEY_NAME, &encode::wrapped_to_bytes(&wrapped), rng)?;
     store.commit(Batch::new().put(Table::Meta, AUDIT_KEY, Expect::Absent, sealed)).await?;
     Ok(vault.audit_signer(&wrapped)?)
 }
@@ -348,9 +373,9 @@ pub struct AuditFacts {
 /// Reads what an auditor needs, without starting a server.
 ///
 /// # Errors
-/// [`crate::StartError`].
-pub(crate) async fn facts(store: &dyn Store, vault: &Vault, rng: &dyn Rng) -> Result<AuditFacts, AuditError> {
-    let signer = signer(store, vault, rng).await?;
+/// [`AuditError`].
+pub(crate) async fn facts(store: &dyn Store, vault: &Vault) -> Result<AuditFacts, AuditError> {
+    let signer = existing_signer(store, vault).await?.ok_or(AuditError::None)?;
     let anchors = anchors::load(store, vault).await?.into_iter().map(|(anchor, _)| anchor).collect();
     Ok(AuditFacts { public_key: signer.public_key().to_vec(), anchors })
 }

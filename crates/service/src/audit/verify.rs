@@ -103,6 +103,9 @@ pub struct Broken {
     pub seq: Option<u64>,
     /// What is wrong with it.
     pub problem: String,
+    /// Whether nothing is wrong but that the log ends before a signature: its server is writing, or was killed. The start of a
+    /// server ends such a log, and signs it.
+    pub is_unfinished: bool,
 }
 
 struct NumberOf(Option<u64>);
@@ -167,12 +170,18 @@ pub(super) fn open(path: &Path) -> io::Result<Box<dyn Read + Send>> {
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> Broken {
-    Broken { file: path.into(), line: 1, seq: None, problem: format!("the file cannot be read: {error}") }
+    Broken {
+        file: path.into(),
+        line: 1,
+        seq: None,
+        problem: format!("the file cannot be read: {error}"),
+        is_unfinished: false,
+    }
 }
 
 fn begin(path: &Path) -> Result<Begin, Broken> {
     let mut lines = Lines::new(open(path).map_err(|error| unreadable(path, &error))?);
-    let broken = |problem: String| Broken { file: path.into(), line: 1, seq: None, problem };
+    let broken = |problem: String| Broken { file: path.into(), line: 1, seq: None, problem, is_unfinished: false };
     let line = lines.next().map_err(|error| unreadable(path, &error))?;
     let Some(line) = line else { return Err(broken("the file is empty".into())) };
     match chain::parse(line, None) {
@@ -253,7 +262,8 @@ impl<'k> Walk<'k> {
 
     fn line(&mut self, line: &[u8], event: &mut dyn FnMut(u64, &[u8])) -> Result<(), Broken> {
         if line.last() != Some(&b'\n') {
-            return Err(self.broken("it is cut off".into()));
+            self.check_anchors()?;
+            return Err(self.unfinished("it is cut off".into()));
         }
         if self.closed {
             return Err(self.broken("it stands behind the end of its file".into()));
@@ -307,7 +317,7 @@ impl<'k> Walk<'k> {
                 if anchor.position != self.position {
                     let problem = "it is not the record that the store remembers".to_owned();
                     let (file, line) = self.at.clone();
-                    return Err(Broken { file, line, seq: Some(self.position.seq - 1), problem });
+                    return Err(Broken { file, line, seq: Some(self.position.seq - 1), problem, is_unfinished: false });
                 }
                 *met = true;
             }
@@ -340,16 +350,16 @@ impl<'k> Walk<'k> {
     /// [`Broken`] when the end is not where it must be.
     pub(super) fn finish(self, end: End) -> Result<Report, Broken> {
         let Some(chain) = self.chain else { return Err(self.broken("there is no log to verify".into())) };
+        self.check_anchors()?;
         if self.unsigned > 0 {
-            return Err(self.broken(format!(
+            return Err(self.unfinished(format!(
                 "the log ends with {} lines that no checkpoint signs: its end is missing, or its server is writing",
                 self.unsigned
             )));
         }
-        self.check_anchors()?;
         let anchored = self.anchors.iter().zip(&self.met).any(|(anchor, met)| anchor.chain == chain && *met);
         if end == End::Whole && !self.closed && !anchored {
-            return Err(self.broken(
+            return Err(self.unfinished(
                 "the file was not closed: records after this checkpoint may be missing, which only an anchor can tell"
                     .into(),
             ));
@@ -364,9 +374,13 @@ impl<'k> Walk<'k> {
         })
     }
 
+    fn unfinished(&self, problem: String) -> Broken {
+        Broken { is_unfinished: true, ..self.broken(problem) }
+    }
+
     fn broken(&self, problem: String) -> Broken {
         let (file, line) = self.at.clone();
-        Broken { file, line, seq: self.chain.map(|_| self.position.seq), problem }
+        Broken { file, line, seq: self.chain.map(|_| self.position.seq), problem, is_unfinished: false }
     }
 }
 

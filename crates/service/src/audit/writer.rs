@@ -55,6 +55,10 @@ pub(super) struct Counters {
     pub(super) failures: AtomicU64,
     pub(super) refused: AtomicU64,
     pub(super) down: AtomicBool,
+    /// Why, while it is.
+    pub(super) problem: Mutex<Option<String>>,
+    /// The number of the next line when the store was last told of the log.
+    pub(super) anchored: AtomicU64,
 }
 
 /// What the writer works with.
@@ -159,8 +163,12 @@ impl Writer {
 
 impl Shared {
     fn queue(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.queue)
     }
+}
+
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A time in which nothing could be written.
@@ -339,6 +347,7 @@ impl Scribe {
         counters.writes.fetch_add(1, Ordering::Relaxed);
         if let Some(gap) = self.gap.take() {
             counters.down.store(false, Ordering::Release);
+            *lock(&counters.problem) = None;
             tracing::warn!(calls = gap.calls, "the audit log is written again; the gap is on the record");
         }
         self.settled.extend(owed.iter().map(|event| event.id.as_str().as_bytes().to_vec()));
@@ -354,6 +363,7 @@ impl Scribe {
         counters.failures.fetch_add(1, Ordering::Relaxed);
         counters.refused.fetch_add(calls.len() as u64, Ordering::Relaxed);
         counters.down.store(true, Ordering::Release);
+        *lock(&counters.problem) = Some(error.to_string());
         if self.gap.is_none() {
             tracing::error!(%error, "the audit log cannot be written; calls fail until it can");
         }
@@ -367,6 +377,10 @@ impl Scribe {
 
     /// Signs, begins the next file, and lets the store know. Whether the work on the side could begin is the answer.
     async fn keep_house(&mut self, is_anchor_due: bool) -> bool {
+        if self.gap.is_some() {
+            // Nobody may call while a server says that it is not ready: it finds out by itself when it is again.
+            self.write(Vec::new()).await;
+        }
         let now = self.tools.clock.now();
         if let Some(log) = self.log.as_mut() {
             match log.sign(now).and_then(|()| log.rotate_if_due(now)) {
@@ -408,6 +422,7 @@ impl Scribe {
         let Some(task) = self.chores.take() else { return };
         if let Ok(chores) = task.await {
             self.anchored = chores.anchored;
+            self.shared.counters.anchored.store(self.anchored.seq, Ordering::Relaxed);
             self.settled.extend(chores.settled);
         }
     }

@@ -391,17 +391,36 @@ fn without_a_log_nothing_succeeds_and_it_heals() {
     expect_code(&encrypt(), Some("KMSInternalException"), "no file");
     let change = json!({"KeyId": key.id, "Description": "changed"});
     expect_code(&logged.kms.call(OpName::UpdateKeyDescription, &change), Some("KMSInternalException"), "no file");
-    assert!(logged.kms.node().audit_status().is_down);
+    assert!(logged.kms.node().audit_status().problem.is_some());
     fs::rename(&away, logged.path()).unwrap();
     let described = logged.kms.with_key(&key, OpName::DescribeKey, &json!({})).unwrap();
     assert_eq!(described["KeyMetadata"]["Description"], "", "nothing is changed while nothing can be recorded");
     encrypt().unwrap();
-    assert!(!logged.kms.node().audit_status().is_down);
+    assert_eq!(logged.kms.node().audit_status().problem, None);
     logged.kms.shut_down();
     let events = events(logged.path());
     let [gap] = calls(&events, "AuditLogGap")[..] else { panic!("one gap") };
     assert_eq!(gap["serviceEventDetails"]["callsRefused"], "2");
     assert!(logged.verify(End::Whole).is_ok());
+}
+
+/// A server that says that it is not ready gets no calls: it must not need one to find out that it is.
+#[test]
+fn it_heals_without_a_call() {
+    let logged = Logged::new(Durability::Write);
+    let away = logged.path().with_extension("away");
+    let list = || logged.kms.call(OpName::ListKeys, &json!({}));
+    (0..40).for_each(|_| drop(list().unwrap()));
+    fs::rename(logged.path(), &away).unwrap();
+    logged.kms.sleep_ms(1_500);
+    expect_code(&list(), Some("KMSInternalException"), "no file");
+    logged.kms.sleep_ms(1_500);
+    assert!(logged.kms.node().audit_status().problem.is_some());
+    fs::rename(&away, logged.path()).unwrap();
+    logged.kms.sleep_ms(1_500);
+    assert_eq!(logged.kms.node().audit_status().problem, None);
+    logged.kms.shut_down();
+    assert_eq!(calls(&events(logged.path()), "AuditLogGap").len(), 1);
 }
 
 #[test]
@@ -416,6 +435,7 @@ fn both_accounts_hear_of_a_call_across_them() {
     logged.kms.call(OpName::PutKeyPolicy, &policy).unwrap();
     let body = smallest(OpName::Encrypt, &key.arn);
     logged.kms.call_as(STRANGER, "us-east-1", OpName::Encrypt, &body).unwrap();
+    let usage = logged.kms.with_key(&key, OpName::GetKeyLastUsage, &json!({})).unwrap()["KeyLastUsage"].clone();
     let denied = logged.kms.call_as(STRANGER, "us-east-1", OpName::DescribeKey, &json!({"KeyId": key.arn}));
     expect_code(&denied, Some("AccessDeniedException"), "not allowed");
     logged.kms.shut_down();
@@ -426,6 +446,7 @@ fn both_accounts_hear_of_a_call_across_them() {
     assert_eq!(caller["sharedEventID"], owner["sharedEventID"]);
     assert_ne!(caller["eventID"], owner["eventID"]);
     assert_eq!(caller["requestID"], owner["requestID"]);
+    assert_eq!(usage["CloudTrailEventId"], owner["eventID"], "the owner is told of what its own trail has");
     assert_eq!(caller["userIdentity"]["type"], "IAMUser");
     assert_eq!(owner["userIdentity"]["type"], "AWSAccount");
     assert_eq!(owner["userIdentity"]["accountId"], STRANGER);

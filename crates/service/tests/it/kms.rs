@@ -135,9 +135,7 @@ impl TestKms {
     }
 
     pub(crate) fn audit_facts(&self) -> AuditFacts {
-        self.runtime
-            .block_on(audit_facts(&*self.store, &SharedSeal(Arc::clone(&self.seal)), &SystemRng))
-            .expect("facts")
+        self.runtime.block_on(audit_facts(&*self.store, &SharedSeal(Arc::clone(&self.seal)))).expect("facts")
     }
 
     pub(crate) fn store(&self) -> Arc<dyn Store> {

@@ -4,6 +4,7 @@
 //! - Nothing is changed but what opening the database changes: a log left by a killed server is folded in.
 //! - Every finding that is not good names its remedy.
 
+mod audit;
 mod clock;
 mod data;
 mod files;
@@ -21,7 +22,7 @@ use crate::config::Config;
 /// Examine a configuration and the machine, and say what to do about what is wrong.
 ///
 /// Looks at the configuration file, the permissions of files, the clock, the TLS pair, the database (its structure and
-/// every sealed record), the root key, randomness, and the limits of the system. A running server keeps its database to
+/// every sealed record), the root key, the audit log, randomness, and the limits of the system. A running server keeps its database to
 /// itself: then its own readiness is asked for instead.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
@@ -97,6 +98,7 @@ impl Doctor {
                 findings.extend(files::examine(&config));
                 findings.extend(machine::examine(&config));
                 findings.extend(data::examine(&config));
+                findings.extend(audit::examine(&self.config, &config));
             }
         }
         findings.extend(clock::examine(self.ntp.as_deref()));

@@ -22,7 +22,7 @@ impl Operation for GetKeyLastUsage {
         let shown = usage.map(|usage| kms::KeyLastUsageData {
             operation: Some(usage.operation),
             timestamp: Some(usage.at),
-            cloud_trail_event_id: None,
+            cloud_trail_event_id: usage.event_id.map(|id| id.to_string()),
             kms_request_id: Some(usage.request_id.to_string()),
         });
         Ok(kms::GetKeyLastUsageOutput {
