@@ -47,6 +47,7 @@ pub use explain::{
     ValueView, Who, WhoCan,
 };
 pub use gate::{Refusal, Reply, Request, TlsDetails};
+pub use health::Probe;
 pub use identity::{
     AccessKeyConfig, AccountConfig, AccountEntry, AccountError, IdentityConfig, IdentityError, NewAccount,
 };

@@ -376,7 +376,7 @@ pub(crate) const SEALED_ROOT: &[u8] = b"root-key";
 pub(crate) const STORAGE_KEY: &[u8] = b"storage-key/1";
 
 /// Since when last uses are noted, sealed like every record.
-const TRACKING_START: &[u8] = b"last-usage-tracking-start";
+pub(crate) const TRACKING_START: &[u8] = b"last-usage-tracking-start";
 
 const fn tracking_start_name() -> RecordName<'static> {
     RecordName { table: Table::Meta.code(), key: TRACKING_START, version: Version::FIRST.0 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use strongroom_service::Probe;
 
 use super::{Access, Admin, Answered, Problem, Route};
 
@@ -40,7 +41,13 @@ impl Check {
 /// Looks at everything that a call needs.
 pub(super) async fn checks(admin: &Admin) -> Vec<Check> {
     let stopping = if admin.stop.is_pulled() { Err("the server is stopping".to_owned()) } else { Ok(()) };
-    vec![Check::of("running", stopping), Check::of("store", store(admin).await), Check::of("audit", audit(admin))]
+    let (store, seal) = store(admin).await;
+    vec![
+        Check::of("running", stopping),
+        Check::of("seal", seal),
+        Check::of("store", store),
+        Check::of("audit", audit(admin)),
+    ]
 }
 
 /// Whether calls can be answered.
@@ -63,10 +70,15 @@ fn audit(admin: &Admin) -> Result<(), String> {
     }
 }
 
-async fn store(admin: &Admin) -> Result<(), String> {
-    match tokio::time::timeout(STORE_PATIENCE, admin.node.probe_store()).await {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(error)) => Err(error.to_string()),
-        Err(_) => Err(format!("no answer within {} s", STORE_PATIENCE.as_secs())),
+/// Reads a record that is always there and opens it: the store answers, and the root key is the one that it belongs to.
+async fn store(admin: &Admin) -> (Result<(), String>, Result<(), String>) {
+    let unknown = || Err("not known while the store gives nothing".to_owned());
+    match tokio::time::timeout(STORE_PATIENCE, admin.node.probe()).await {
+        Ok(Ok(Probe::Good)) => (Ok(()), Ok(())),
+        Ok(Ok(Probe::DoesNotOpen)) => {
+            (Ok(()), Err("a record of the store does not open under the root key".to_owned()))
+        }
+        Ok(Err(error)) => (Err(error.to_string()), unknown()),
+        Err(_) => (Err(format!("no answer within {} s", STORE_PATIENCE.as_secs())), unknown()),
     }
 }

@@ -33,7 +33,9 @@ use tokio::sync::{Mutex, MutexGuard};
 use super::entry::KeyEntry;
 use super::grants::KeyGrants;
 use crate::error::OpError;
+use crate::health::Probe;
 use crate::metrics::CacheFigures;
+use crate::node::TRACKING_START;
 
 pub(crate) use grants::{check_room, no_such_grant};
 pub(crate) use seeding::SeededKey;
@@ -137,12 +139,17 @@ impl Keyring {
         ]
     }
 
-    /// Reads a record that is always there.
+    /// Reads a sealed record that is there from the start, or any other when it is of a release that had none, and opens it.
     ///
     /// # Errors
     /// Those of the store.
-    pub(crate) async fn probe_store(&self) -> Result<(), StoreError> {
-        self.store.scan(Table::Meta, b"", None, 1).await.map(drop)
+    pub(crate) async fn probe(&self) -> Result<Probe, StoreError> {
+        let found = match self.store.get(Table::Meta, TRACKING_START).await? {
+            Some(record) => Some((Table::Meta, record)),
+            None => self.store.scan(Table::Keys, b"", None, 1).await?.pop().map(|record| (Table::Keys, record)),
+        };
+        let opens = found.is_none_or(|(table, record)| self.open(table, &record).is_ok());
+        Ok(if opens { Probe::Good } else { Probe::DoesNotOpen })
     }
 
     /// Holds every gate, in the order in which changes take them: nobody brings a record from the store into memory meanwhile.
