@@ -438,7 +438,7 @@ impl Service {
             seal: Box::new(MemorySeal::random(&SystemRng)?),
             clock: Arc::new(ManualClock::at(now)),
             rng: Arc::new(SystemRng),
-            identity: IdentityConfig { accounts: vec![account] },
+            identity: IdentityConfig { accounts: vec![account], ..IdentityConfig::default() },
             role: Role::Serve,
             regions: Regions::any(),
             quotas: Quotas::default(),

@@ -305,7 +305,7 @@ impl Filler {
             seal: Box::new(KeyFileSeal::open_or_create(&dir.join("root.key"), &SystemRng)?),
             clock: Arc::new(SystemClock),
             rng: Arc::new(SystemRng),
-            identity: IdentityConfig { accounts: vec![account] },
+            identity: IdentityConfig { accounts: vec![account], ..IdentityConfig::default() },
             regions: Regions::any(),
             quotas: Quotas::default(),
             role: Role::Dev(DevTools::on_disk()),

@@ -56,3 +56,5 @@ pub use metrics::{Family, Labels, Sample, Value};
 pub use node::{Limits, Mode, Node, Parts, Role, StartError, audit_facts};
 pub use quotas::{BadRate, NoSuchQuota, Quotas, RequestQuota, RequestRates};
 pub use regions::Regions;
+pub use sts::issuers::{FetchKeys, Fetched, IssuerConfig, IssuersConfig, JwksSource};
+pub use sts::jwt;

@@ -26,6 +26,7 @@ use crate::metrics::{CacheFigures, Family, MeasuredStore, Metrics, cache_familie
 use crate::quotas::{OverRate, Quotas, RequestQuota, Throttle};
 use crate::regions::Regions;
 use crate::slow::SlowPool;
+use crate::sts::issuers::Issuers;
 use crate::sts::sessions::Sessions;
 use crate::tasks::{Background, Counting, Tasks};
 
@@ -170,6 +171,7 @@ pub struct Node {
     throttle: Option<Throttle>,
     pub(crate) signing_keys: SigningKeys,
     pub(crate) sessions: Sessions,
+    pub(crate) issuers: Issuers,
     pub(crate) key_pairs: KeyPairs,
     pub(crate) slow: Arc<SlowPool>,
     pub(crate) metrics: Arc<Metrics>,
@@ -218,6 +220,7 @@ impl Node {
             rng: Arc::clone(&rng),
             clock: Arc::clone(&clock),
         };
+        let issuers = Issuers::new(identity.issuers.clone());
         let mut directory = Directory::start(foundation, identity, strangers(mode)).await?;
         let slow = Arc::new(SlowPool::new(&limits)?);
         let keyring = Arc::new(Keyring::new(Arc::clone(&store), Arc::clone(&vault), Arc::clone(&rng)));
@@ -255,6 +258,7 @@ impl Node {
             regions,
             signing_keys: SigningKeys::default(),
             sessions: Sessions::default(),
+            issuers,
             slow,
             journal,
             kept_decisions: KeptDecisions::default(),

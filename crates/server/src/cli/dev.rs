@@ -8,7 +8,10 @@ use strongroom_core::ids::{AccountId, Region};
 use strongroom_core::secret::SecretBytes;
 use strongroom_crypto::rng::SystemRng;
 use strongroom_service::audit::{AuditDestination, AuditDirectory, Durability, Rotation};
-use strongroom_service::{AccessKeyConfig, AccountConfig, DevTools, IdentityConfig, Regions, Role, StartError};
+use strongroom_service::{
+    AccessKeyConfig, AccountConfig, DevTools, FetchKeys, IdentityConfig, IssuerConfig, IssuersConfig, JwksSource, Regions,
+    Role, StartError,
+};
 use strongroom_store::{MemoryStore, SqliteStore};
 use strongroom_vault::seal::{KeyFileSeal, MemorySeal};
 
@@ -17,7 +20,7 @@ use super::running::{AdminPlan, Foundation, Plan, run};
 use super::{Failure, paths};
 use crate::admin::client::DEV_ADDRESS;
 use crate::config::{Limits, read_quotas};
-use crate::net::Settings;
+use crate::net::{KeySets, Settings};
 use crate::seed::{self, SeedFile};
 use crate::sinks::SinksConfig;
 
@@ -66,6 +69,9 @@ pub(super) struct Dev {
     /// When a record counts as written.
     #[arg(long, value_enum, default_value_t, requires = "audit", value_name = "WHEN")]
     audit_durability: AuditDurability,
+    /// Take tokens of this identity provider: its issuer, and a file or URL with its key set. Can be given several times.
+    #[arg(long, value_name = "ISSUER=JWKS", value_parser = issuer)]
+    oidc: Vec<IssuerConfig>,
 }
 
 /// When a record counts as written.
@@ -115,7 +121,7 @@ impl Dev {
             admin,
             otlp_endpoint: None,
             settings: Settings { limits: Limits::default(), tls: None, dev: true },
-            identity: identity(),
+            identity: identity(issuers(self.oidc)?),
             regions: match self.regions {
                 regions if regions.is_empty() => Regions::any(),
                 regions => Regions::only(regions),
@@ -184,11 +190,31 @@ fn loopback(text: &str) -> Result<SocketAddr, String> {
     }
 }
 
-fn identity() -> IdentityConfig {
+/// `https://issuer.example=jwks.json`
+fn issuer(text: &str) -> Result<IssuerConfig, String> {
+    let form = "an issuer and its key set are needed, such as https://issuer.example=jwks.json";
+    let (issuer, keys) = text.split_once('=').ok_or(form)?;
+    if !issuer.starts_with("https://") || keys.is_empty() {
+        return Err(form.to_owned());
+    }
+    let is_url = keys.starts_with("https://") || keys.starts_with("http://");
+    let keys = if is_url { JwksSource::Url(keys.to_owned()) } else { JwksSource::File(keys.into()) };
+    Ok(IssuerConfig { issuer: issuer.to_owned(), keys })
+}
+
+fn issuers(issuers: Vec<IssuerConfig>) -> Result<IssuersConfig, Failure> {
+    let fetcher: Option<Arc<dyn FetchKeys>> = match issuers.is_empty() {
+        true => None,
+        false => Some(Arc::new(KeySets::new(None).map_err(Failure::work)?)),
+    };
+    Ok(IssuersConfig { issuers, fetcher })
+}
+
+fn identity(issuers: IssuersConfig) -> IdentityConfig {
     let id: AccountId = ACCOUNT.parse().expect("twelve digits");
     let secret = SecretBytes::copy_from(SECRET.as_bytes());
     let access_key = AccessKeyConfig { id: ACCESS_KEY.to_owned(), secret, user: None, policies: None };
-    IdentityConfig { accounts: vec![AccountConfig { id, access_keys: vec![access_key] }] }
+    IdentityConfig { accounts: vec![AccountConfig { id, access_keys: vec![access_key] }], issuers }
 }
 
 fn in_memory(store: Arc<MemoryStore>) -> Result<Foundation, Failure> {

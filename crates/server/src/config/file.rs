@@ -6,11 +6,14 @@ mod quotas;
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::Deserialize;
 use strongroom_core::ids::{AccountId, Region};
 use strongroom_core::secret::SecretBytes;
-use strongroom_service::{AccessKeyConfig, AccountConfig, IdentityConfig, Quotas, Regions};
+use strongroom_service::{
+    AccessKeyConfig, AccountConfig, IdentityConfig, IssuerConfig, IssuersConfig, JwksSource, Quotas, Regions,
+};
 use toml::Spanned;
 use zeroize::Zeroizing;
 
@@ -18,6 +21,7 @@ use self::audit::AuditText;
 use self::quotas::{QuotasFile, QuotasText};
 use super::secret::{SecretText, read_secret_file, warn_if_readable_by_others};
 use super::{AdminConfig, Config, ConfigError, Limits, PassphraseSource, SealConfig, TlsConfig};
+use crate::net::KeySets;
 
 /// The file as it is written.
 #[derive(Debug, Deserialize)]
@@ -41,6 +45,25 @@ struct Text {
     limits: Option<Spanned<Limits>>,
     #[serde(default, rename = "account")]
     accounts: Vec<AccountText>,
+    #[serde(default)]
+    oidc: OidcText,
+}
+
+/// Identity providers: a list of issuers, and who vouches for their servers.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OidcText {
+    ca_file: Option<PathBuf>,
+    #[serde(default, rename = "issuer")]
+    issuers: Vec<IssuerText>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct IssuerText {
+    url: Spanned<String>,
+    jwks_file: Option<PathBuf>,
+    jwks_url: Option<Spanned<String>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -146,7 +169,8 @@ impl Reader<'_> {
         if holds_secrets {
             warnings.extend(warn_if_readable_by_others(self.path));
         }
-        let identity = self.identity(text.accounts, &mut warnings)?;
+        let issuers = self.issuers(text.oidc)?;
+        let identity = IdentityConfig { accounts: self.accounts(text.accounts, &mut warnings)?, issuers };
         let regions = self.regions(text.regions)?;
         let quotas = self.quotas(&text.quotas)?;
         Ok(Config {
@@ -222,7 +246,45 @@ impl Reader<'_> {
         Ok(SealConfig { key_file: self.beside(seal.key_file), passphrase })
     }
 
-    fn identity(&self, accounts: Vec<AccountText>, warnings: &mut Vec<String>) -> Result<IdentityConfig, ConfigError> {
+    fn issuers(&self, oidc: OidcText) -> Result<IssuersConfig, ConfigError> {
+        if oidc.issuers.is_empty() {
+            return Ok(IssuersConfig::default());
+        }
+        let ca_file = oidc.ca_file.map(|file| self.beside(file));
+        let key_sets = KeySets::new(ca_file.as_deref())
+            .map_err(|error| ConfigError::Unreadable { path: ca_file.unwrap_or_default(), error })?;
+        let mut issuers: Vec<IssuerConfig> = Vec::with_capacity(oidc.issuers.len());
+        for IssuerText { url, jwks_file, jwks_url } in oidc.issuers {
+            let span = url.span();
+            let issuer = url.into_inner();
+            if !issuer.starts_with("https://") {
+                return Err(self.wrong(span, "oidc.issuer.url", "an issuer is an https URL, as tokens have it in iss"));
+            }
+            if issuers.iter().any(|known| known.issuer == issuer) {
+                return Err(self.wrong(span, "oidc.issuer.url", "this issuer stands here twice"));
+            }
+            let keys = match (jwks_file, jwks_url) {
+                (Some(file), None) => JwksSource::File(self.beside(file)),
+                (None, Some(url)) if url.get_ref().starts_with("https://") || url.get_ref().starts_with("http://") => {
+                    JwksSource::Url(url.into_inner())
+                }
+                (None, Some(url)) => {
+                    return Err(self.wrong(url.span(), "oidc.issuer.jwks_url", "an https or http URL is needed"));
+                }
+                (Some(_), Some(_)) | (None, None) => {
+                    return Err(self.wrong(span, "oidc.issuer", "needs one of jwks_file and jwks_url"));
+                }
+            };
+            issuers.push(IssuerConfig { issuer, keys });
+        }
+        Ok(IssuersConfig { issuers, fetcher: Some(Arc::new(key_sets)) })
+    }
+
+    fn accounts(
+        &self,
+        accounts: Vec<AccountText>,
+        warnings: &mut Vec<String>,
+    ) -> Result<Vec<AccountConfig>, ConfigError> {
         let mut seen = SeenNames::default();
         let mut known = Vec::with_capacity(accounts.len());
         for account in accounts {
@@ -236,7 +298,7 @@ impl Reader<'_> {
             let access_keys = keys.map(|key| self.access_key(key, &mut seen, warnings)).collect::<Result<_, _>>()?;
             known.push(AccountConfig { id, access_keys });
         }
-        Ok(IdentityConfig { accounts: known })
+        Ok(known)
     }
 
     fn access_key(

@@ -15,6 +15,7 @@ mod answer;
 mod certificate;
 mod guard;
 mod http;
+mod key_sets;
 mod listener;
 mod outgoing;
 mod reply;
@@ -23,6 +24,7 @@ mod tls;
 
 pub use answer::Answer;
 pub use certificate::Validity;
+pub(crate) use key_sets::KeySets;
 pub use listener::{Settings, serve};
 pub(crate) use outgoing::{Whole, read_whole};
 pub use stop::Stop;

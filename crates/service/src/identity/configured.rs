@@ -172,7 +172,10 @@ mod tests {
             user: user.map(Into::into),
             policies: None,
         };
-        IdentityConfig { accounts: vec![AccountConfig { id: account("111122223333"), access_keys: vec![key] }] }
+        IdentityConfig {
+            accounts: vec![AccountConfig { id: account("111122223333"), access_keys: vec![key] }],
+            ..IdentityConfig::default()
+        }
     }
 
     fn foundation(store: &Arc<MemoryStore>, vault: &Arc<Vault>) -> Foundation {

@@ -21,6 +21,7 @@ pub(crate) mod unique_ids;
 
 use std::sync::Arc;
 
+use crate::sts::issuers::IssuersConfig;
 use last_uses::LastUses;
 use strongroom_authz::caller::Caller;
 use strongroom_core::identity::UserRecord;
@@ -40,6 +41,8 @@ pub(crate) use standing::Standing;
 pub struct IdentityConfig {
     /// All accounts.
     pub accounts: Vec<AccountConfig>,
+    /// Identity providers whose tokens can be verified.
+    pub issuers: IssuersConfig,
 }
 
 /// One account.

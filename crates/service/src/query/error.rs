@@ -14,6 +14,7 @@ use strongroom_wire::sigv4::AuthError;
 use crate::error::OpError;
 use crate::gate::Unauthenticated;
 use crate::iam::IamError;
+use crate::sts::jwt::Refusal;
 
 /// The words of an error.
 pub(crate) type Text = Cow<'static, str>;
@@ -55,6 +56,21 @@ pub(crate) enum Error {
     /// There are no MFA devices here.
     #[error("there are no MFA devices")]
     NoSuchMfa,
+    /// The trust policy does not let the holder of the token in, or there is no such role; the caller reads the same.
+    #[error("a token that the role does not trust")]
+    MayNotAssumeByToken,
+    /// The token is not taken.
+    #[error(transparent)]
+    Token(Refusal),
+    /// The account has no provider for the token's issuer.
+    #[error("no provider for {0}")]
+    NoProvider(Box<str>),
+    /// The operator has named no keys for the issuer.
+    #[error("no keys are configured for {0}")]
+    NoKeysOfIssuer(Box<str>),
+    /// The issuer's keys cannot be fetched.
+    #[error("the issuer's keys cannot be fetched")]
+    IssuerUnreachable,
     /// The policy document is not acceptable; the text says why.
     #[error("malformed policy document: {0}")]
     MalformedPolicy(Text),
@@ -108,6 +124,31 @@ impl Error {
                 E::AccessDenied,
                 "MultiFactorAuthentication failed, unable to validate MFA code.  Please verify your MFA serial number is \
                  valid and associated with this user.",
+            ),
+            Self::MayNotAssumeByToken => {
+                Fault::new(E::AccessDenied, "Not authorized to perform sts:AssumeRoleWithWebIdentity")
+            }
+            Self::Token(refusal) => {
+                let code = match refusal {
+                    Refusal::Expired { .. } => E::ExpiredTokenException,
+                    Refusal::MissingClaim(_) | Refusal::BadClaim(_) => E::IDPRejectedClaim,
+                    Refusal::Malformed
+                    | Refusal::Algorithm
+                    | Refusal::NoKey
+                    | Refusal::Signature
+                    | Refusal::Audience
+                    | Refusal::NotYet => E::InvalidIdentityToken,
+                };
+                Fault::new(code, refusal.to_string())
+            }
+            Self::NoProvider(issuer) => Fault::new(
+                E::InvalidIdentityToken,
+                format!("No OpenIDConnect provider found in your account for {issuer}"),
+            ),
+            Self::NoKeysOfIssuer(_) => Fault::new(E::InvalidIdentityToken, Refusal::NoKey.to_string()),
+            Self::IssuerUnreachable => Fault::new(
+                E::IDPCommunicationError,
+                "The identity provider could not be reached to verify the incoming identity token.",
             ),
             Self::MalformedPolicy(text) => Fault::new(E::MalformedPolicyDocument, text.clone()),
             Self::PackedPolicyTooLarge(text) => Fault::new(E::PackedPolicyTooLarge, text.clone()),

@@ -218,7 +218,7 @@ impl TestKms {
             seal: Box::new(SharedSeal(Arc::clone(&seal))),
             clock: clock.clone(),
             rng: Arc::new(SystemRng),
-            identity: IdentityConfig { accounts: vec![account(OWNER), account(STRANGER)] },
+            identity: IdentityConfig { accounts: vec![account(OWNER), account(STRANGER)], ..IdentityConfig::default() },
             role: Role::Serve,
             regions: Regions::any(),
             quotas: Quotas::default(),
