@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use strongroom_authz::proof::Denied;
 use strongroom_wire::query::form::BadRequest;
-use strongroom_wire::query::{Api, ErrorCode, Fault, OpName};
+use strongroom_wire::query::{Api, ErrorCode, Fault};
 use strongroom_wire::sigv4::AuthError;
 
 use crate::error::OpError;
@@ -77,9 +77,6 @@ pub(crate) enum Error {
     /// A session is to carry too much.
     #[error("{0}")]
     PackedPolicyTooLarge(Text),
-    /// This service does not offer the operation.
-    #[error("{0} is not offered")]
-    NotOffered(OpName),
     /// An operation of IAM says why.
     #[error(transparent)]
     Iam(#[from] IamError),
@@ -152,7 +149,6 @@ impl Error {
             ),
             Self::MalformedPolicy(text) => Fault::new(E::MalformedPolicyDocument, text.clone()),
             Self::PackedPolicyTooLarge(text) => Fault::new(E::PackedPolicyTooLarge, text.clone()),
-            Self::NotOffered(op) => Fault::no_such_action(api, op.as_str()),
             Self::Iam(error) => error.into(),
             Self::Work(OpError::Throttled) => Fault::new(E::Throttling, "Rate exceeded"),
             // The layers below fail in their own way or not at all.

@@ -18,7 +18,7 @@ use strongroom_core::world::Timestamp;
 use strongroom_wire::json::Shown;
 use strongroom_wire::query::form::{self, Decode, Form};
 use strongroom_wire::query::xml::{self, Encode};
-use strongroom_wire::query::{Api, OpName, iam, sts};
+use strongroom_wire::query::{Api, OpName, sts};
 use strongroom_wire::sigv4::AuthError;
 use zeroize::Zeroizing;
 
@@ -92,17 +92,6 @@ pub(crate) async fn serve<O: Operation>(node: &Node, call: &Call<'_>) -> Result<
     }
     close_entry(node, call, &entry, outcome.as_ref().err()).await?;
     Ok(xml::encode(op.api(), op.as_str(), &outcome?, call.request_id))
-}
-
-/// An operation of the API that this service does not offer: authenticated, decoded, validated, refused.
-pub(crate) async fn serve_unsupported(node: &Node, call: &Call<'_>) -> Result<Zeroizing<Vec<u8>>, Error> {
-    let decoded = Form::parse(call.parameters).and_then(|form| match call.op {
-        OpName::Iam(op) => iam::decode_any(op, &form),
-        OpName::Sts(op) => sts::decode_any(op, &form),
-    });
-    let refusal = decoded.map_or_else(Error::Malformed, |()| Error::NotOffered(call.op));
-    close_entry(node, call, &call.open_entry(node), Some(&refusal)).await?;
-    Err(refusal)
 }
 
 impl Cx<'_> {

@@ -16,5 +16,5 @@ mod resource;
 
 pub(crate) use context::Asked;
 pub(crate) use error::Error;
-pub(crate) use frame::{Call, Cx, Operation, serve, serve_unsupported};
+pub(crate) use frame::{Call, Cx, Operation, serve};
 pub(crate) use resource::Named;

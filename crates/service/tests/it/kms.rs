@@ -218,7 +218,10 @@ impl TestKms {
             seal: Box::new(SharedSeal(Arc::clone(&seal))),
             clock: clock.clone(),
             rng: Arc::new(SystemRng),
-            identity: IdentityConfig { accounts: vec![account(OWNER), account(STRANGER)], ..IdentityConfig::default() },
+            identity: IdentityConfig {
+                accounts: vec![account(OWNER), account(STRANGER)],
+                issuers: crate::web_identity::issuers(),
+            },
             role: Role::Serve,
             regions: Regions::any(),
             quotas: Quotas::default(),

@@ -35,3 +35,4 @@ mod rotation;
 mod sessions;
 mod states;
 mod strangers;
+mod web_identity;
