@@ -112,9 +112,9 @@ class Server:
         return line.decode().rstrip("\n")
 
 
-def dev(data=None, listen="127.0.0.1:0", admin="127.0.0.1:0", audit=None, quotas=None):
+def dev(data=None, listen="127.0.0.1:0", admin="127.0.0.1:0", audit=None, quotas=None, more=()):
     """`strongroom dev`, in memory without `data`; with `audit`, its audit log goes there. `quotas` is a file."""
-    arguments = ["--listen", listen, "--admin", admin, *(["--data", data] if data else [])]
+    arguments = ["--listen", listen, "--admin", admin, *(["--data", data] if data else []), *more]
     arguments += ["--audit", audit] if audit else []
     arguments += ["--quotas", quotas] if quotas else []
     return Server(["dev", *arguments])
