@@ -116,6 +116,8 @@ pub(crate) struct Asked<'a> {
     pub(crate) tags: &'a [Tag],
     /// Keys of tags to be removed.
     pub(crate) tag_keys: &'a [String],
+    /// Whole days since the key was last used, where a policy asks; `None` when no use is known.
+    pub(crate) days_without_key_usage: Option<i64>,
     /// The grant to be made, or to be retired.
     pub(crate) grant: Option<AskedGrant<'a>>,
 }
@@ -304,6 +306,7 @@ impl Values<'_> {
             K::KmsExpirationModel => asked.expiration_model.map(|model| Value::Text(model.as_str())),
             K::KmsRotationPeriodInDays => asked.rotation_period_in_days.map(|days| Value::Number(days.into())),
             K::KmsValidTo => asked.valid_to.map(Value::Date),
+            K::KmsTrailingDaysWithoutKeyUsage => asked.days_without_key_usage.map(Value::Number),
             K::KmsWrappingAlgorithm => asked.wrapping_algorithm.map(|algorithm| Value::Text(algorithm.as_str())),
             K::KmsWrappingKeySpec => asked.wrapping_key_spec.map(|spec| Value::Text(spec.as_str())),
 
@@ -328,9 +331,6 @@ impl Values<'_> {
             | K::AwsSourceVpce
             | K::AwsVpcSourceIp
             | K::KmsViaService => None,
-
-            // Last uses are not looked up while a policy is judged.
-            K::KmsTrailingDaysWithoutKeyUsage => None,
 
             // Parameters of operations that this service does not offer.
             K::KmsRecipientAttestationImageSha384
@@ -416,8 +416,7 @@ pub(crate) fn reason_for_absence(key: ConditionKey) -> Option<&'static str> {
         () if is_one_of(&behind) => Some("no service calls on behalf of another"),
         () if is_one_of(&network) => Some("there are no VPCs"),
         () if is_one_of(&not_offered) => Some("a parameter of an operation that is not offered"),
-        () if is_one_of(&["kms:TrailingDaysWithoutKeyUsage"]) => Some("last uses are not looked up while judging"),
-        () if is_one_of(&["sts:", "iam:"]) => Some("another service's"),
+        () if is_one_of(&["sts:", "iam:"]) => Some("of requests to IAM and STS"),
         () => None,
     }
 }
@@ -536,6 +535,7 @@ mod tests {
             expiration_model: Some(ExpirationModelType::KeyMaterialExpires),
             valid_to: Some(Timestamp::from_millis(2_000)),
             tags: &tags,
+            days_without_key_usage: Some(90),
             grant: Some(AskedGrant::New(terms, &proposed)),
             ..Asked::encryption(EncryptionAlgorithmSpec::SymmetricDefault, Some(&context))
         };
@@ -579,7 +579,7 @@ mod tests {
             assert_eq!(found, reason_for_absence(*key).is_none(), "{}", key.facts().name);
             with_value += usize::from(found);
         }
-        assert_eq!(with_value, 46);
+        assert_eq!(with_value, 47);
     }
 
     #[test]

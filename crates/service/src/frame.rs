@@ -13,6 +13,7 @@ use std::time::Instant;
 use futures_util::FutureExt;
 use strongroom_authz::action::Action;
 use strongroom_authz::caller::Caller;
+use strongroom_authz::condition::keys::ConditionKey;
 use strongroom_authz::decide::{AttachedPolicy, CrossAccount, Policies, Request, keeps_policy_open};
 use strongroom_authz::policy::Policy;
 use strongroom_authz::policy::error::Malformed;
@@ -285,10 +286,26 @@ impl<'a> Cx<'a> {
         let name = KeyName::read(text, forms, self.account, self.region)?;
         check_grant_tokens(self.vault(), grant_tokens)?;
         let entry = self.find_key(action, &name).await?;
-        let asked = Asked { request_alias: name.alias(), ..*asked };
+        let days_without_key_usage = match self.asks_for_last_use(&entry) {
+            true => self.node.days_without_key_usage(&entry.record.arn, self.now).await?,
+            false => None,
+        };
+        let asked = Asked { request_alias: name.alias(), days_without_key_usage, ..*asked };
         let key = self.authorize_entry(action, &entry, &asked).map_err(|denied| self.hide(denied, action, &name))?;
         self.meet_faults(Some(&entry)).await?;
         Ok(key)
+    }
+
+    /// Whether a policy asks when the key was last used. It is looked up before anything is judged, and only then.
+    fn asks_for_last_use(&self, entry: &KeyEntry) -> bool {
+        let asks = |attached: &AttachedPolicy| {
+            let mut keys = attached.policy.condition_keys().iter();
+            keys.any(|key| key.key() == ConditionKey::KmsTrailingDaysWithoutKeyUsage)
+        };
+        let standing = self.standing;
+        let of_caller = standing.identity.iter().chain(&standing.boundary).chain(standing.session.iter());
+        facts(self.op).condition_keys.contains(&"kms:TrailingDaysWithoutKeyUsage")
+            && entry.policies().policies.iter().chain(of_caller).any(asks)
     }
 
     /// The key of this name, before anything is asked about it.

@@ -7,6 +7,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
+use strongroom_core::arn::KeyArn;
 use strongroom_core::generated::OpName;
 use strongroom_core::ids::{AccountId, Region};
 use strongroom_core::key::Wrapped;
@@ -304,6 +305,16 @@ impl Node {
             0.0,
         ));
         families
+    }
+
+    /// Whole days since the key was last used; `None` when no use is known.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub(crate) async fn days_without_key_usage(&self, arn: &KeyArn, now: Timestamp) -> Result<Option<i64>, OpError> {
+        const MILLIS_PER_DAY: i64 = 86_400_000;
+        let usage = self.last_usage.find(&self.keyring, arn).await?;
+        Ok(usage.map(|usage| (now.as_millis() - usage.at.as_millis()).max(0) / MILLIS_PER_DAY))
     }
 
     /// Does now what time demands: rotates, deletes expired material, destroys keys; and writes what is in memory alone.

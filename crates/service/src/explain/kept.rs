@@ -12,7 +12,7 @@ use strongroom_authz::decide::{
     Allowed, AttachedPolicy, Cause, CrossAccount, Decision, Request, ResourcePolicies, explain,
 };
 use strongroom_authz::grants::GrantOutcome;
-use strongroom_authz::proof::{Authorized, Denied};
+use strongroom_authz::proof::{Authorized, Denied, Protected};
 use strongroom_core::arn::{AliasArn, KeyArn};
 use strongroom_core::ids::{AccountId, GrantId, RequestId};
 use strongroom_core::world::Timestamp;
@@ -39,12 +39,19 @@ pub(crate) enum Named {
     Alias(AliasArn),
     /// The account as a whole, `*`.
     Account(AccountId),
-    /// Something else with an ARN.
-    #[expect(dead_code, reason = "for roles and whatever else IAM and STS authorize")]
+    /// Something else with an ARN: a user, a role, a policy.
     Other(AccountId, Box<str>),
 }
 
 impl Named {
+    /// The name of anything that policies can name.
+    pub(crate) fn of(resource: &impl Protected) -> Self {
+        let mut arn = String::new();
+        // Writing to a `String` cannot fail, so a resource without a name could not tell it.
+        let _ = resource.write_arn(&mut arn);
+        Self::Other(resource.owner(), arn.into())
+    }
+
     fn owner(&self) -> AccountId {
         match self {
             Self::Key(arn) => arn.account,

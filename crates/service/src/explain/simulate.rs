@@ -133,7 +133,8 @@ impl Node {
         let decisions = match (&supposition.key, facts(op).resource) {
             (Some(key), Resource::Key | Resource::AliasAndKey) => {
                 let Target { name, entry } = self.target(key, account, region).await?;
-                scene.on_key(&actions, &name, &entry)
+                let days = self.days_asked(op, &entry).await?;
+                scene.on_key(&actions, &name, &entry, days)
             }
             (None, Resource::Key | Resource::AliasAndKey) => return Err(ExplainError::NoKey(op)),
             (_, Resource::Any) => {
@@ -148,6 +149,14 @@ impl Node {
             allowed: decisions.iter().all(|decision| decision.allowed),
             decisions,
         })
+    }
+
+    /// Days since the last use, for operations of which policies can ask it.
+    pub(super) async fn days_asked(&self, op: OpName, entry: &KeyEntry) -> Result<Option<i64>, ExplainError> {
+        if !facts(op).condition_keys.contains(&"kms:TrailingDaysWithoutKeyUsage") {
+            return Ok(None);
+        }
+        Ok(self.days_without_key_usage(&entry.record.arn, self.clock.now()).await?)
     }
 
     /// The key of this name.
@@ -268,9 +277,15 @@ struct Scene {
 
 impl Scene {
     /// The key's side, and that of the alias by which it is named where the operation is about both.
-    fn on_key(&self, actions: &[Action], name: &KeyName, entry: &KeyEntry) -> Vec<DecisionView> {
+    fn on_key(
+        &self,
+        actions: &[Action],
+        name: &KeyName,
+        entry: &KeyEntry,
+        days_without_key_usage: Option<i64>,
+    ) -> Vec<DecisionView> {
         let arn = entry.record.arn;
-        let asked = Asked { request_alias: name.alias(), ..asked_of(self.op, entry) };
+        let asked = Asked { request_alias: name.alias(), days_without_key_usage, ..asked_of(self.op, entry) };
         let key = Subject::Key(&entry.record, &entry.aliases);
         let mut decisions = Vec::new();
         for action in actions {

@@ -26,7 +26,7 @@ use strongroom_wire::kms::facts::Resource;
 use super::principals::{self, Supposed};
 use super::simulate::{ExplainError, Target, asked_of, cross_account, nothing_proposed, operation, supposed_values};
 use super::view::{ConditionView, Judged, all_policies, place};
-use crate::context::{Subject, reason_for_absence};
+use crate::context::{Asked, Subject, reason_for_absence};
 use crate::identity::Standing;
 use crate::identity::unique_ids::account_of_id;
 use crate::keys::KeyEntry;
@@ -103,7 +103,8 @@ impl Node {
         let account = account.map_err(|_| ExplainError::WhoseKey(question.key.clone()))?;
         let Target { entry, .. } = self.target(&question.key, account, question.region.as_deref()).await?;
         let candidates = self.candidates(&entry).await?;
-        let inquiry = Inquiry::new(self, op, action, &entry);
+        let days = self.days_asked(op, &entry).await?;
+        let inquiry = Inquiry::new(self, op, action, (&entry, days));
         let mut principals = Vec::new();
         for (at, candidate) in candidates.iter().enumerate() {
             principals.extend(inquiry.ask(candidate));
@@ -222,6 +223,8 @@ struct Inquiry<'a> {
     op: OpName,
     action: Action,
     entry: &'a KeyEntry,
+    /// Since it was last used.
+    days: Option<i64>,
     /// The grants without their constraints, which a request can meet.
     grants: GrantSet,
     /// What an account that is elsewhere may let its principals do.
@@ -229,7 +232,7 @@ struct Inquiry<'a> {
 }
 
 impl<'a> Inquiry<'a> {
-    fn new(node: &'a Node, op: OpName, action: Action, entry: &'a KeyEntry) -> Self {
+    fn new(node: &'a Node, op: OpName, action: Action, (entry, days): (&'a KeyEntry, Option<i64>)) -> Self {
         let mut grants = GrantSet::default();
         if let Ok(operation) = action.name().parse::<GrantOperation>() {
             for grant in entry.grants.iter_after(None).filter(|grant| grant.compiled.operations.contains(operation)) {
@@ -240,12 +243,12 @@ impl<'a> Inquiry<'a> {
         let anything = r#"{"Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}"#;
         let policy = Policy::parse(PolicyKind::Identity, anything).expect("the document above is an identity policy");
         let unknown = [AttachedPolicy { name: "of another account".into(), policy: policy.into() }];
-        Self { node, op, action, entry, grants, unknown }
+        Self { node, op, action, entry, days, grants, unknown }
     }
 
     fn ask(&self, candidate: &Candidate) -> Option<Who> {
         let (record, aliases) = (&self.entry.record, &self.entry.aliases);
-        let asked = asked_of(self.op, self.entry);
+        let asked = Asked { days_without_key_usage: self.days, ..asked_of(self.op, self.entry) };
         let now = self.node.clock.now();
         let values = supposed_values(self.op, record.arn.region, now, &asked, Subject::Key(record, aliases));
         let proposed = nothing_proposed();

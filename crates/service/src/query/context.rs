@@ -174,3 +174,70 @@ impl RequestContext for Values<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+
+    use strongroom_authz::condition::keys::Source;
+
+    use super::*;
+
+    /// Condition keys that have no value in any request to IAM and STS, and why.
+    fn reason_for_absence(key: ConditionKey) -> Option<&'static str> {
+        let name = key.facts().name;
+        let is_one_of = |names: &[&str]| names.iter().any(|own| name.starts_with(own));
+        match () {
+            () if is_one_of(&["kms:"]) => Some("of requests to KMS"),
+            () if is_one_of(&["aws:CalledVia", "aws:SourceAccount", "aws:SourceArn"]) => {
+                Some("no service calls on behalf of another")
+            }
+            () if is_one_of(&["aws:SourceVpc", "aws:VpcSourceIp"]) => Some("there are no VPCs"),
+            () if is_one_of(&["iam:PassedToService", "iam:AWSServiceName"]) => {
+                Some("there are no services to pass a role to, or to make one for")
+            }
+            () => None,
+        }
+    }
+
+    #[test]
+    fn every_condition_key_has_a_value_or_a_reason_to_have_none() {
+        let tags = [Tag { key: "Cost".into(), value: "7".into() }];
+        let keys = ["Cost".to_owned()];
+        let asked = Asked {
+            tags: &tags,
+            tag_keys: &keys,
+            resource_tags: &tags,
+            policy_arn: Some("arn:aws:iam::aws:policy/ReadOnlyAccess"),
+            permissions_boundary: Some("arn:aws:iam::aws:policy/ReadOnlyAccess"),
+            duration_secs: Some(900),
+            external_id: Some("x"),
+            role_session_name: Some("one"),
+            source_identity: Some("ann"),
+            transitive_tag_keys: &keys,
+            claims: &[],
+        };
+        let circumstances = Circumstances {
+            peer: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            is_secure: true,
+            user_agent: Some("agent"),
+            referer: Some("referer"),
+            tls: None,
+            host: None,
+            access_key_id: None,
+        };
+        let values = Values {
+            region: "us-east-1".parse().expect("a Region"),
+            now: Timestamp::from_millis(1_000),
+            circumstances,
+            asked: &asked,
+            owner: "111122223333".parse().expect("an account"),
+        };
+        for key in ConditionKey::ALL.iter().filter(|key| !matches!(key.facts().source, Source::Caller(_))) {
+            let rest = if key.is_family() { "cost" } else { "" };
+            let mut has_value = false;
+            values.values(*key, rest, &mut |_| has_value = true);
+            assert_eq!(has_value, reason_for_absence(*key).is_none(), "{}", key.facts().name);
+        }
+    }
+}

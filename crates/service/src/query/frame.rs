@@ -11,8 +11,8 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 use strongroom_authz::action::Action;
 use strongroom_authz::caller::Caller;
-use strongroom_authz::decide::{CrossAccount, Request};
-use strongroom_authz::proof::{Authorized, Protected, authorize};
+use strongroom_authz::decide::{AttachedPolicy, CrossAccount, Request};
+use strongroom_authz::proof::{Authorized, Denied, Protected, authorize};
 use strongroom_core::ids::{AccountId, Region, RequestId};
 use strongroom_core::world::Timestamp;
 use strongroom_wire::json::Shown;
@@ -27,6 +27,7 @@ use super::error::Error;
 use crate::audit::{Called, Entry, Origin};
 use crate::context::Circumstances;
 use crate::error::OpError;
+use crate::explain::{self, Decisions};
 use crate::identity::Standing;
 use crate::node::Node;
 
@@ -50,11 +51,13 @@ pub(crate) struct Cx<'a> {
     /// Who signed; an anonymous caller where no signature is asked for.
     pub(crate) caller: &'a Arc<Caller>,
     /// What decides on the caller's side.
-    pub(crate) standing: &'a Standing,
+    pub(crate) standing: &'a Arc<Standing>,
     /// The Region of the request.
     pub(crate) region: Region,
     pub(crate) now: Timestamp,
     circumstances: Circumstances<'a>,
+    /// What was decided for this call.
+    decisions: Decisions,
 }
 
 /// An authenticated call, not yet decoded.
@@ -74,7 +77,7 @@ pub(crate) struct Call<'a> {
 pub(crate) async fn serve<O: Operation>(node: &Node, call: &Call<'_>) -> Result<Zeroizing<Vec<u8>>, Error> {
     debug_assert_eq!(O::NAME, call.op, "the registry sends each operation to its own code");
     let Call { op, ref caller, ref standing, region, now, circumstances, .. } = *call;
-    let cx = Cx { node, op, caller, standing, region, now, circumstances };
+    let cx = Cx { node, op, caller, standing, region, now, circumstances, decisions: Decisions::default() };
     let entry = Arc::new(call.open_entry(node));
     let work = async {
         if !op.is_read_only() {
@@ -87,6 +90,7 @@ pub(crate) async fn serve<O: Operation>(node: &Node, call: &Call<'_>) -> Result<
     let work = AssertUnwindSafe(work).catch_unwind();
     let outcome = if op.is_read_only() { work.await } else { node.journal.carry(&entry, work).await };
     let outcome = outcome.unwrap_or(Err(Error::Work(OpError::Panicked)));
+    node.kept_decisions.keep(call.request_id, op.as_str(), now, &cx.decisions);
     if let Some(output) = outcome.as_ref().ok().filter(|_| tells_reply(op)) {
         entry.note_reply(output);
     }
@@ -121,7 +125,22 @@ impl Cx<'_> {
         asked: &Asked<'_>,
     ) -> Result<Authorized<R>, Error> {
         let values = self.values(resource.owner(), asked);
-        Ok(authorize(&self.request(self.caller, action, &values), &self.standing.policies(None), resource)?)
+        let request = self.request(self.caller, action, &values);
+        let named = explain::Named::of(&resource);
+        let outcome = authorize(&request, &self.standing.policies(None), resource);
+        self.note(&request, None, named, &outcome);
+        Ok(outcome?)
+    }
+
+    /// Keeps what was decided about this caller, so that an operator can ask why.
+    pub(crate) fn note<R>(
+        &self,
+        request: &Request<'_>,
+        policies: Option<Arc<[AttachedPolicy]>>,
+        resource: explain::Named,
+        outcome: &Result<Authorized<R>, Denied>,
+    ) {
+        self.decisions.note(request, (self.caller, self.standing), policies, resource, outcome);
     }
 
     /// The condition values of a request for what `owner` owns.

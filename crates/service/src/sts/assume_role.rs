@@ -12,6 +12,7 @@ use strongroom_wire::query::sts::{self, AssumeRoleInput, AssumeRoleOutput, Assum
 
 use super::role::{RoleName, add_policies, add_tags, duration, packed_percent, tags_of};
 use super::sessions::{Holder, Wanted, issue};
+use crate::explain;
 use crate::identity::account::Role;
 use crate::query::{Asked, Cx, Error, Named, Operation};
 
@@ -112,7 +113,11 @@ fn check(
     let trust = ResourcePolicies { policies: std::slice::from_ref(&role.trust), grants: None };
     let policies = cx.standing.policies(Some(trust));
     let resource = Named { owner: name.account, arn: role_arn.to_owned() };
-    match authorize(&cx.request(cx.caller, action, &values), &policies, resource) {
+    let request = cx.request(cx.caller, action, &values);
+    let named = explain::Named::of(&resource);
+    let outcome = authorize(&request, &policies, resource);
+    cx.note(&request, Some([role.trust.clone()].into()), named, &outcome);
+    match outcome {
         Ok(_) => Ok(()),
         Err(denied) => {
             tracing::debug!(%denied, "a role was not assumed");

@@ -6,6 +6,7 @@ use strongroom_service::{Explanation, Question, Supposition, Who};
 
 use crate::fixtures::{allow, allow_account, policy, smallest};
 use crate::kms::{BOB, OWNER, ROOT, STRANGER, TestKey, TestKms};
+use crate::query::Signer;
 
 const REGION: &str = "us-east-1";
 const ALICE_ARN: &str = "arn:aws:iam::111122223333:user/alice";
@@ -285,4 +286,17 @@ fn who_can_agrees_with_decisions() {
             assert_eq!(can(arn), simulate(&kms, &supposition).allowed, "{op} by {caller}: {told:?}");
         }
     }
+}
+
+/// Decisions of IAM and STS are kept as those of KMS are.
+#[test]
+fn decisions_of_iam_are_kept_too() {
+    let kms = TestKms::new();
+    let signer = Signer::configured(OWNER, "iam");
+    let reply = kms.iam(Some(&signer), "GetUser&UserName=bob");
+    assert_eq!(reply.status, 200, "{reply:?}");
+    let told = kms.node().explain(&reply.get("RequestId").unwrap()).unwrap();
+    assert_eq!((told.operation.as_str(), told.allowed), ("GetUser", true));
+    assert_eq!(told.decisions[0].resource, BOB_ARN);
+    assert!(told.decisions[0].reason.contains("AdministratorAccess"), "{told:?}");
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use strongroom_core::generated::{KeySpec, KeyUsage, OpName};
 use strongroom_store::MemoryStore;
 
-use crate::fixtures::smallest;
+use crate::fixtures::{allow, allow_account, policy, smallest};
 use crate::kms::{TestKey, TestKms, expect_code};
 
 fn symmetric(kms: &TestKms) -> TestKey {
@@ -85,4 +85,29 @@ fn a_use_survives_the_end_of_the_node_and_a_later_one_stays() {
     kms.wait_days(0);
     let third = TestKms::over(store);
     assert_eq!(usage(&third, &key)["Operation"], "GenerateDataKey");
+}
+
+/// A key in use is not to be deleted: `kms:TrailingDaysWithoutKeyUsage` is known to the decision, also of what only the store
+/// remembers.
+#[test]
+fn policies_ask_for_days_without_use() {
+    let kms = TestKms::new();
+    let key = kms.create_key(KeySpec::SymmetricDefault, KeyUsage::EncryptDecrypt);
+    let mut recent = allow("*", "kms:DisableKey");
+    recent["Effect"] = json!("Deny");
+    recent["Condition"] = json!({"NumericLessThan": {"kms:TrailingDaysWithoutKeyUsage": "30"}});
+    let text = policy(&[allow_account(), recent]);
+    kms.with_key(&key, OpName::PutKeyPolicy, &json!({"Policy": text})).unwrap();
+    let check = |kms: &TestKms, code: Option<&str>, what: &str| {
+        expect_code(&kms.with_key(&key, OpName::DisableKey, &json!({})), code, what);
+    };
+    check(&kms, None, "never used");
+    kms.with_key(&key, OpName::EnableKey, &json!({})).unwrap();
+    kms.with_key(&key, OpName::Encrypt, &json!({"Plaintext": "AA=="})).unwrap();
+    check(&kms, Some("AccessDeniedException"), "just used");
+    kms.wait_days(29);
+    check(&kms, Some("AccessDeniedException"), "used 29 days ago");
+    check(&kms.restarted(), Some("AccessDeniedException"), "the store remembers");
+    kms.wait_days(1);
+    check(&kms, None, "used 30 days ago");
 }
