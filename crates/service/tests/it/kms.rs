@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::query::Signer;
 use http::{HeaderMap, HeaderValue};
 use serde_json::{Value, json};
 use strongroom_core::generated::{KeySpec, KeyUsage, OpName};
@@ -13,8 +14,8 @@ use strongroom_crypto::digest::sha256;
 use strongroom_crypto::rng::SystemRng;
 use strongroom_service::audit::{AuditDestination, AuditFacts};
 use strongroom_service::{
-    AccessKeyConfig, AccountConfig, DevTools, IdentityConfig, Limits, Node, Parts, Quotas, Regions, Request, Role,
-    StartError, audit_facts,
+    AccessKeyConfig, AccountConfig, DevTools, IdentityConfig, Limits, Node, Parts, Quotas, Regions, Reply, Request, Role,
+    StartError, TlsDetails, audit_facts,
 };
 use strongroom_store::{MemoryStore, Store};
 use strongroom_vault::seal::{MemorySeal, SealError, SealProvider};
@@ -247,13 +248,20 @@ impl TestKms {
 
     /// The head of a call by alice of `account` in `region`, or by one of [`ROOT`], [`BOB`], [`STRANGE_BOB`].
     pub(crate) fn signed_headers(&self, account: &str, region: &str, op: OpName, body: &str) -> HeaderMap {
+        self.headers_signed_by(&Signer::configured(account, "kms"), region, op, body)
+    }
+
+    fn headers_signed_by(&self, signer: &Signer, region: &str, op: OpName, body: &str) -> HeaderMap {
         let mut headers = HeaderMap::new();
         headers.insert("host", HeaderValue::from_static("localhost"));
         headers.insert("content-type", HeaderValue::from_static("application/x-amz-json-1.1"));
         headers.insert("x-amz-target", HeaderValue::from_str(&format!("TrentService.{op}")).unwrap());
-        let id = format!("AKIA{account}");
-        let secret = SecretBytes::copy_from(b"a secret");
-        let credentials = Credentials { access_key_id: &id, secret: &secret, session_token: None };
+        let secret = SecretBytes::copy_from(signer.secret.as_bytes());
+        let credentials = Credentials {
+            access_key_id: &signer.access_key_id,
+            secret: &secret,
+            session_token: signer.session_token.as_deref(),
+        };
         let scope = Scope { region, service: "kms" };
         let payload = sha256(body.as_bytes());
         sign(("POST", "/", None), &mut headers, &payload, &credentials, &scope, self.clock.now()).unwrap();
@@ -264,7 +272,7 @@ impl TestKms {
     pub(crate) fn call_as(&self, account: &str, region: &str, op: OpName, body: &Value) -> Answer {
         let body = body.to_string();
         let headers = self.signed_headers(account, region, op, &body);
-        let reply = self.runtime.block_on(self.node.answer(Request {
+        answer_of(&self.runtime.block_on(self.node.answer(Request {
             method: "POST",
             path: "/",
             query: None,
@@ -272,17 +280,7 @@ impl TestKms {
             body: body.as_bytes(),
             peer: IpAddr::V4(Ipv4Addr::LOCALHOST),
             tls: None,
-        }));
-        let parsed = match reply.body.as_slice() {
-            [] => Value::Null,
-            body => serde_json::from_slice(body).unwrap(),
-        };
-        if reply.status == 200 {
-            return Ok(parsed);
-        }
-        let text = |member: &str| parsed[member].as_str().map(str::to_owned);
-        assert_eq!(reply.status, if is_internal(&text("__type").unwrap()) { 500 } else { 400 });
-        Err((text("__type").unwrap(), text("message").or_else(|| text("Message"))))
+        })))
     }
 
     /// Calls as [`Self::call_as`] does, and gives the request's id.
@@ -299,6 +297,21 @@ impl TestKms {
             tls: None,
         };
         self.runtime.block_on(self.node.answer(request)).request_id.to_string()
+    }
+
+    /// Calls as whoever signs, arriving as `front` says.
+    pub(crate) fn call_from(&self, signer: &Signer, region: &str, op: OpName, body: &Value, front: &Front) -> Answer {
+        let body = body.to_string();
+        let headers = self.headers_signed_by(signer, region, op, &body);
+        answer_of(&self.runtime.block_on(self.node.answer(Request {
+            method: "POST",
+            path: "/",
+            query: None,
+            headers: &headers,
+            body: body.as_bytes(),
+            peer: front.peer,
+            tls: front.tls.as_ref(),
+        })))
     }
 
     /// Lets the runtime run for some real time.
@@ -332,6 +345,26 @@ impl TestKms {
         body["KeyId"] = json!(key.id);
         self.call_as(OWNER, key.region, op, &body)
     }
+}
+
+fn answer_of(reply: &Reply) -> Answer {
+    let parsed = match reply.body.as_slice() {
+        [] => Value::Null,
+        body => serde_json::from_slice(body).unwrap(),
+    };
+    if reply.status == 200 {
+        return Ok(parsed);
+    }
+    let text = |member: &str| parsed[member].as_str().map(str::to_owned);
+    assert_eq!(reply.status, if is_internal(&text("__type").unwrap()) { 500 } else { 400 });
+    Err((text("__type").unwrap(), text("message").or_else(|| text("Message"))))
+}
+
+/// How a request arrives.
+#[derive(Clone, Debug)]
+pub(crate) struct Front {
+    pub(crate) peer: IpAddr,
+    pub(crate) tls: Option<TlsDetails>,
 }
 
 /// A key made for a test.

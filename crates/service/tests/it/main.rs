@@ -8,6 +8,7 @@ mod audit;
 mod audit_fields;
 mod audit_follow;
 mod audit_log;
+mod corpus;
 mod deletion;
 mod dev_clock;
 mod dev_faults;
