@@ -18,6 +18,8 @@ const START: i64 = 1_790_000_000_123;
 pub(super) struct Driver {
     kms: TestKms,
     pub(super) region: &'static str,
+    /// Where replicas are made.
+    other_region: &'static str,
     pub(super) wrapping: (&'static str, &'static str),
     pub(super) reference: Reference,
     pub(super) made: Vec<Made>,
@@ -26,12 +28,20 @@ pub(super) struct Driver {
 
 impl Driver {
     pub(super) fn new(land: Land) -> Self {
-        let (region, wrapping) = match land {
-            Land::World { .. } => ("us-east-1", ("RSAES_OAEP_SHA_256", "RSA_2048")),
-            Land::China => ("cn-north-1", ("SM2PKE", "SM2")),
+        let (region, other_region, wrapping) = match land {
+            Land::World { .. } => ("us-east-1", "eu-west-1", ("RSAES_OAEP_SHA_256", "RSA_2048")),
+            Land::China => ("cn-north-1", "cn-northwest-1", ("SM2PKE", "SM2")),
         };
         let reference = Reference::at(START);
-        Self { kms: TestKms::new(), region, wrapping, reference, made: Vec::new(), tokens: HashMap::new() }
+        Self {
+            kms: TestKms::new(),
+            region,
+            other_region,
+            wrapping,
+            reference,
+            made: Vec::new(),
+            tokens: HashMap::new(),
+        }
     }
 
     /// Plays all steps, and looks at everything after the last one.
@@ -79,11 +89,13 @@ impl Driver {
             Step::UntagResource(at, tag) => self.on(key(at), |all, key| all.untag(key, tag)),
             Step::UpdateKeyDescription(at, text) => self.on(key(at), |all, key| all.describe(key, text)),
             Step::PutKeyPolicy(at, text) => self.on(key(at), |all, key| all.put_policy(key, text)),
-            Step::Encrypt(at) => self.on(key(at), |all, key| all.encrypt(all.id(key), Ok(key))),
+            Step::ReplicateKey(at) => self.on(key(at), Self::replicate_key),
+            Step::UpdatePrimaryRegion(at) => self.on(key(at), Self::update_primary_region),
+            Step::Encrypt(at) => self.on(key(at), |all, key| all.encrypt(all.at(key), all.id(key), Ok(key))),
             Step::EncryptByAlias(alias) => {
                 let alias = alias_name(alias);
-                let key = self.reference.resolve(&alias);
-                self.encrypt(json!(alias), key).map(|()| key.ok())
+                let key = self.reference.resolve(self.region, &alias);
+                self.encrypt(self.region, json!(alias), key).map(|()| key.ok())
             }
             Step::Decrypt { made, with, same_context } => self.decrypt(made, with.and_then(key), same_context),
             Step::ReEncrypt(made, at) => self.on(key(at), |all, key| all.re_encrypt(made, key)),
@@ -102,25 +114,46 @@ impl Driver {
         step(self, key).map(|()| Some(key))
     }
 
+    /// Where a key lives.
+    pub(super) fn at(&self, key: usize) -> &'static str {
+        self.reference.keys[key].region
+    }
+
+    /// Both Regions.
+    pub(super) fn regions(&self) -> [&'static str; 2] {
+        [self.region, self.other_region]
+    }
+
+    /// The Region where the key is not.
+    fn opposite(&self, key: usize) -> &'static str {
+        if self.at(key) == self.region { self.other_region } else { self.region }
+    }
+
     pub(super) fn id(&self, key: usize) -> Value {
         json!(self.reference.keys[key].id)
     }
 
     /// Calls, and compares the outcome with the rule's. The answer of a success is handed on, with what the rule said.
-    pub(super) fn agree<T>(&self, op: OpName, body: &Value, rule: Rule<T>) -> Result<Option<(Value, T)>, Difference> {
-        match (self.kms.call_as(ROOT, self.region, op, body), rule) {
+    pub(super) fn agree<T>(
+        &self,
+        region: &str,
+        op: OpName,
+        body: &Value,
+        rule: Rule<T>,
+    ) -> Result<Option<(Value, T)>, Difference> {
+        match (self.kms.call_as(ROOT, region, op, body), rule) {
             (Ok(answer), Ok(outcome)) => Ok(Some((answer, outcome))),
             (Err((code, _)), Err(expected)) if code == expected => Ok(None),
             (got, rule) => {
                 let expected = rule.err().unwrap_or("a success");
-                Err(format!("{op} of {body}: expected {expected}, got {got:?}"))
+                Err(format!("{op} of {body} in {region}: expected {expected}, got {got:?}"))
             }
         }
     }
 
     /// The same for an operation that tells nothing.
-    fn agree_on(&self, op: OpName, body: &Value, rule: Rule) -> Result<(), Difference> {
-        self.agree(op, body, rule).map(drop)
+    fn agree_on(&self, region: &str, op: OpName, body: &Value, rule: Rule) -> Result<(), Difference> {
+        self.agree(region, op, body, rule).map(drop)
     }
 
     fn create_key(&mut self, kind: Kind) -> Result<usize, Difference> {
@@ -129,10 +162,10 @@ impl Driver {
             "KeySpec": kind.spec.as_str(), "KeyUsage": kind.usage.as_str(), "Origin": origin,
             "MultiRegion": kind.is_multi_region,
         });
-        let answer = self.agree(OpName::CreateKey, &body, Ok(()))?;
+        let answer = self.agree(self.region, OpName::CreateKey, &body, Ok(()))?;
         let metadata = &answer.ok_or("a rule that is always fulfilled")?.0["KeyMetadata"];
         let text = |member: &str| metadata[member].as_str().unwrap_or_default().to_owned();
-        self.reference.create_key(kind, text("KeyId"), text("Arn"));
+        self.reference.create_key(kind, self.region, text("KeyId"), text("Arn"));
         Ok(self.reference.keys.len() - 1)
     }
 
@@ -154,55 +187,85 @@ impl Driver {
 
     fn enable_key(&mut self, key: usize) -> Result<(), Difference> {
         let rule = self.reference.enable_key(key);
-        self.agree_on(OpName::EnableKey, &json!({"KeyId": self.id(key)}), rule)
+        self.agree_on(self.at(key), OpName::EnableKey, &json!({"KeyId": self.id(key)}), rule)
     }
 
     fn disable_key(&mut self, key: usize) -> Result<(), Difference> {
         let rule = self.reference.disable_key(key);
-        self.agree_on(OpName::DisableKey, &json!({"KeyId": self.id(key)}), rule)
+        self.agree_on(self.at(key), OpName::DisableKey, &json!({"KeyId": self.id(key)}), rule)
     }
 
     fn schedule_key_deletion(&mut self, key: usize, days: i64) -> Result<(), Difference> {
         let rule = self.reference.schedule_key_deletion(key, days);
         let body = json!({"KeyId": self.id(key), "PendingWindowInDays": days});
-        let Some((answer, date)) = self.agree(OpName::ScheduleKeyDeletion, &body, rule)? else { return Ok(()) };
-        same("DeletionDate", &millis(&answer["DeletionDate"]), &Some(date))
+        let Some((answer, date)) = self.agree(self.at(key), OpName::ScheduleKeyDeletion, &body, rule)? else {
+            return Ok(());
+        };
+        same("DeletionDate", &millis(&answer["DeletionDate"]), &date)
     }
 
     fn cancel_key_deletion(&mut self, key: usize) -> Result<(), Difference> {
         let rule = self.reference.cancel_key_deletion(key);
-        self.agree_on(OpName::CancelKeyDeletion, &json!({"KeyId": self.id(key)}), rule)
+        self.agree_on(self.at(key), OpName::CancelKeyDeletion, &json!({"KeyId": self.id(key)}), rule)
+    }
+
+    fn replicate_key(&mut self, key: usize) -> Result<(), Difference> {
+        let region = self.opposite(key);
+        let rule = self.reference.replicate_key(key, region);
+        self.agree_on(
+            self.at(key),
+            OpName::ReplicateKey,
+            &json!({"KeyId": self.id(key), "ReplicaRegion": region}),
+            rule,
+        )
+    }
+
+    fn update_primary_region(&mut self, key: usize) -> Result<(), Difference> {
+        let region = self.opposite(key);
+        let rule = self.reference.update_primary_region(key, region);
+        let body = json!({"KeyId": self.id(key), "PrimaryRegion": region});
+        self.agree_on(self.at(key), OpName::UpdatePrimaryRegion, &body, rule)
     }
 
     fn enable_key_rotation(&mut self, key: usize, days: i64) -> Result<(), Difference> {
         let rule = self.reference.enable_key_rotation(key, days);
         let body = json!({"KeyId": self.id(key), "RotationPeriodInDays": days});
-        self.agree_on(OpName::EnableKeyRotation, &body, rule)
+        self.agree_on(self.at(key), OpName::EnableKeyRotation, &body, rule)
     }
 
     fn disable_key_rotation(&mut self, key: usize) -> Result<(), Difference> {
         let rule = self.reference.disable_key_rotation(key);
-        self.agree_on(OpName::DisableKeyRotation, &json!({"KeyId": self.id(key)}), rule)
+        self.agree_on(self.at(key), OpName::DisableKeyRotation, &json!({"KeyId": self.id(key)}), rule)
     }
 
     fn rotate_key_on_demand(&mut self, key: usize) -> Result<(), Difference> {
         let rule = self.reference.rotate_on_demand(key);
-        self.agree_on(OpName::RotateKeyOnDemand, &json!({"KeyId": self.id(key)}), rule)
+        self.agree_on(self.at(key), OpName::RotateKeyOnDemand, &json!({"KeyId": self.id(key)}), rule)
     }
 
     fn create_alias(&mut self, alias: u8, key: usize) -> Result<(), Difference> {
         let rule = self.reference.create_alias(&alias_name(alias), key);
-        self.agree_on(OpName::CreateAlias, &json!({"AliasName": alias_name(alias), "TargetKeyId": self.id(key)}), rule)
+        self.agree_on(
+            self.at(key),
+            OpName::CreateAlias,
+            &json!({"AliasName": alias_name(alias), "TargetKeyId": self.id(key)}),
+            rule,
+        )
     }
 
     fn update_alias(&mut self, alias: u8, key: usize) -> Result<(), Difference> {
         let rule = self.reference.update_alias(&alias_name(alias), key);
-        self.agree_on(OpName::UpdateAlias, &json!({"AliasName": alias_name(alias), "TargetKeyId": self.id(key)}), rule)
+        self.agree_on(
+            self.at(key),
+            OpName::UpdateAlias,
+            &json!({"AliasName": alias_name(alias), "TargetKeyId": self.id(key)}),
+            rule,
+        )
     }
 
     fn delete_alias(&mut self, alias: u8) -> Result<Option<usize>, Difference> {
-        let rule = self.reference.delete_alias(&alias_name(alias));
-        self.agree_on(OpName::DeleteAlias, &json!({"AliasName": alias_name(alias)}), rule).map(|()| None)
+        let rule = self.reference.delete_alias(self.region, &alias_name(alias));
+        self.agree_on(self.region, OpName::DeleteAlias, &json!({"AliasName": alias_name(alias)}), rule).map(|()| None)
     }
 
     pub(super) fn user(&self, name: &str) -> String {
@@ -229,7 +292,7 @@ impl Driver {
             }
         }
         let rule = self.reference.create_grant(key, &terms);
-        let Some((answer, twin)) = self.agree(OpName::CreateGrant, &body, rule)? else { return Ok(()) };
+        let Some((answer, twin)) = self.agree(self.at(key), OpName::CreateGrant, &body, rule)? else { return Ok(()) };
         let text = |member: &str| answer[member].as_str().unwrap_or_default().to_owned();
         match twin {
             Some(twin) => same("GrantId of the same request", &text("GrantId"), &twin),
@@ -256,7 +319,7 @@ impl Driver {
             false => json!({"KeyId": self.reference.keys[key].arn, "GrantId": id}),
         };
         let rule = self.reference.end_grant(at);
-        self.agree_on(op, &body, rule).map(|()| Some(key))
+        self.agree_on(self.at(key), op, &body, rule).map(|()| Some(key))
     }
 
     fn tag(&mut self, key: usize, tag: u8, value: u8) -> Result<(), Difference> {
@@ -266,7 +329,7 @@ impl Driver {
         if rule.is_ok() {
             self.reference.keys[key].tags.insert(tag, value);
         }
-        self.agree_on(OpName::TagResource, &body, rule)
+        self.agree_on(self.at(key), OpName::TagResource, &body, rule)
     }
 
     fn untag(&mut self, key: usize, tag: u8) -> Result<(), Difference> {
@@ -275,7 +338,7 @@ impl Driver {
         if rule.is_ok() {
             self.reference.keys[key].tags.remove(&tag);
         }
-        self.agree_on(OpName::UntagResource, &json!({"KeyId": self.id(key), "TagKeys": [tag]}), rule)
+        self.agree_on(self.at(key), OpName::UntagResource, &json!({"KeyId": self.id(key), "TagKeys": [tag]}), rule)
     }
 
     fn describe(&mut self, key: usize, text: u8) -> Result<(), Difference> {
@@ -285,7 +348,7 @@ impl Driver {
         if rule.is_ok() {
             self.reference.keys[key].description = text;
         }
-        self.agree_on(OpName::UpdateKeyDescription, &body, rule)
+        self.agree_on(self.at(key), OpName::UpdateKeyDescription, &body, rule)
     }
 
     fn put_policy(&mut self, key: usize, number: u8) -> Result<(), Difference> {
@@ -298,7 +361,7 @@ impl Driver {
         if rule.is_ok() {
             self.reference.keys[key].policy = Some(number);
         }
-        self.agree_on(OpName::PutKeyPolicy, &json!({"KeyId": self.id(key), "Policy": policy}), rule)
+        self.agree_on(self.at(key), OpName::PutKeyPolicy, &json!({"KeyId": self.id(key), "Policy": policy}), rule)
     }
 }
 

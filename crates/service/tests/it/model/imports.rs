@@ -39,7 +39,9 @@ impl Driver {
         let (algorithm, spec) = self.wrapping;
         let body = json!({"KeyId": self.id(key), "WrappingAlgorithm": algorithm, "WrappingKeySpec": spec});
         let rule = self.reference.get_parameters_for_import(key);
-        let Some((parameters, ())) = self.agree(OpName::GetParametersForImport, &body, rule)? else { return Ok(None) };
+        let Some((parameters, ())) = self.agree(self.at(key), OpName::GetParametersForImport, &body, rule)? else {
+            return Ok(None);
+        };
         let valid_to = self.reference.now + DAY;
         same("ParametersValidTo", &millis(&parameters["ParametersValidTo"]), &Some(valid_to))?;
         let token = Token { parameters, valid_to };
@@ -103,7 +105,9 @@ impl Driver {
                 description,
             },
         );
-        let Some((answer, place)) = self.agree(OpName::ImportKeyMaterial, &body, rule)? else { return Ok(()) };
+        let Some((answer, place)) = self.agree(self.at(key), OpName::ImportKeyMaterial, &body, rule)? else {
+            return Ok(());
+        };
         let key = &mut self.reference.keys[key];
         let has_ids = key.is_symmetric();
         same("KeyMaterialId", &answer.get("KeyMaterialId").is_some(), &has_ids)?;
@@ -143,7 +147,9 @@ impl Driver {
             body["KeyMaterialId"] = json!(id);
         }
         let rule = self.reference.delete_imported_key_material(key, named.as_deref());
-        let Some((answer, id)) = self.agree(OpName::DeleteImportedKeyMaterial, &body, rule)? else { return Ok(()) };
+        let Some((answer, id)) = self.agree(self.at(key), OpName::DeleteImportedKeyMaterial, &body, rule)? else {
+            return Ok(());
+        };
         same("KeyMaterialId", &answer.get("KeyMaterialId").cloned(), &id.map(Value::from))
     }
 }

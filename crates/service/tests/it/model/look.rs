@@ -7,23 +7,14 @@ use strongroom_core::generated::{KeyState, OpName};
 
 use super::Difference;
 use super::driver::{Driver, learn, millis, same};
-use super::reference::{Key, Material, Rule, What};
+use super::reference::{Grant, Key, Material, Rule, What};
 
 impl Driver {
     /// Asks for everything.
     pub(super) fn look(&mut self) -> Result<(), Difference> {
-        let present: BTreeSet<_> = self.reference.keys.iter().filter(|key| !key.is_gone).map(|key| &*key.id).collect();
-        let listed = self.list(OpName::ListKeys, &json!({}), "Keys", "KeyId", Ok(()))?;
-        same("ListKeys", &listed.iter().map(String::as_str).collect(), &present)?;
-        let aliases = self.reference.aliases.keys().cloned().collect();
-        same("ListAliases", &self.list(OpName::ListAliases, &json!({}), "Aliases", "AliasName", Ok(()))?, &aliases)?;
-        let bob = json!({"RetiringPrincipal": self.user("bob")});
-        let retirable = self.grants_where(|grant| grant.terms.retiring.is_some());
-        same(
-            "ListRetirableGrants",
-            &self.list(OpName::ListRetirableGrants, &bob, "Grants", "GrantId", Ok(()))?,
-            &retirable,
-        )?;
+        for region in self.regions() {
+            self.look_around(region).map_err(|difference| format!("in {region}: {difference}"))?;
+        }
         for key in 0..self.reference.keys.len() {
             self.look_at(key).map_err(|difference| format!("key {key}: {difference}"))?;
         }
@@ -39,7 +30,21 @@ impl Driver {
         Ok(())
     }
 
-    fn grants_where(&self, fits: impl Fn(&super::reference::Grant) -> bool) -> BTreeSet<String> {
+    /// The lists of a Region.
+    fn look_around(&self, region: &'static str) -> Result<(), Difference> {
+        let keys = self.reference.keys.iter().filter(|key| !key.is_gone && key.region == region);
+        let listed = self.list(region, OpName::ListKeys, &json!({}), "Keys", "KeyId", Ok(()))?;
+        same("ListKeys", &listed, &keys.map(|key| key.id.clone()).collect())?;
+        let aliases = self.reference.aliases.keys().filter(|(of, _)| *of == region);
+        let listed = self.list(region, OpName::ListAliases, &json!({}), "Aliases", "AliasName", Ok(()))?;
+        same("ListAliases", &listed, &aliases.map(|(_, name)| name.clone()).collect())?;
+        let bob = json!({"RetiringPrincipal": self.user("bob")});
+        let is_here = |grant: &Grant| grant.terms.retiring.is_some() && self.at(grant.key) == region;
+        let listed = self.list(region, OpName::ListRetirableGrants, &bob, "Grants", "GrantId", Ok(()))?;
+        same("ListRetirableGrants", &listed, &self.grants_where(is_here))
+    }
+
+    fn grants_where(&self, fits: impl Fn(&Grant) -> bool) -> BTreeSet<String> {
         let live =
             self.reference.grants.iter().filter(|grant| !grant.is_gone && !self.reference.keys[grant.key].is_gone);
         live.filter(|grant| fits(grant)).map(|grant| grant.id.clone()).collect()
@@ -48,13 +53,14 @@ impl Driver {
     /// The values of `member` on the one page of a list.
     fn list(
         &self,
+        region: &str,
         op: OpName,
         body: &Value,
         result: &str,
         member: &str,
         rule: Rule,
     ) -> Result<BTreeSet<String>, Difference> {
-        let Some((page, ())) = self.agree(op, body, rule)? else { return Ok(BTreeSet::new()) };
+        let Some((page, ())) = self.agree(region, op, body, rule)? else { return Ok(BTreeSet::new()) };
         same("Truncated", &page["Truncated"], &json!(false))?;
         let entries = page[result].as_array().ok_or("a list is missing")?;
         let values: Vec<_> =
@@ -69,20 +75,21 @@ impl Driver {
         self.look_at_rotation(key)?;
         self.look_at_usage(key)?;
         let id = json!({"KeyId": self.id(key)});
+        let region = self.at(key);
         let there = self.reference.admit(OpName::DescribeKey, key);
 
         let aliases = self.reference.aliases.iter().filter(|(_, target)| **target == key);
-        let aliases = aliases.map(|(name, _)| name.clone()).collect();
-        same("ListAliases", &self.list(OpName::ListAliases, &id, "Aliases", "AliasName", there)?, &aliases)?;
+        let aliases = aliases.map(|((_, name), _)| name.clone()).collect();
+        same("ListAliases", &self.list(region, OpName::ListAliases, &id, "Aliases", "AliasName", there)?, &aliases)?;
         let grants = self.grants_where(|grant| grant.key == key);
-        same("ListGrants", &self.list(OpName::ListGrants, &id, "Grants", "GrantId", there)?, &grants)?;
+        same("ListGrants", &self.list(region, OpName::ListGrants, &id, "Grants", "GrantId", there)?, &grants)?;
 
-        if let Some((page, ())) = self.agree(OpName::ListResourceTags, &id, there)? {
+        if let Some((page, ())) = self.agree(region, OpName::ListResourceTags, &id, there)? {
             let tags = &self.reference.keys[key].tags;
             let tag = |(key, value): (&String, &String)| json!({"TagKey": key, "TagValue": value});
             same("ListResourceTags", &page["Tags"], &tags.iter().map(tag).collect())?;
         }
-        if let Some((answer, ())) = self.agree(OpName::GetKeyPolicy, &id, there)?
+        if let Some((answer, ())) = self.agree(region, OpName::GetKeyPolicy, &id, there)?
             && let Some(number) = self.reference.keys[key].policy
         {
             let policy: Value = serde_json::from_str(answer["Policy"].as_str().unwrap_or_default()).unwrap_or_default();
@@ -94,15 +101,25 @@ impl Driver {
     /// What DescribeKey says.
     pub(super) fn look_at_metadata(&mut self, at: usize) -> Result<(), Difference> {
         let rule = self.reference.admit(OpName::DescribeKey, at);
-        let Some((mut answer, ())) = self.agree(OpName::DescribeKey, &json!({"KeyId": self.id(at)}), rule)? else {
+        let Some((mut answer, ())) =
+            self.agree(self.at(at), OpName::DescribeKey, &json!({"KeyId": self.id(at)}), rule)?
+        else {
             return Ok(());
         };
         let metadata = answer["KeyMetadata"].take();
+        let relatives = self.reference.family(at).len();
         let key = &mut self.reference.keys[at];
         same("KeyState", &metadata["KeyState"], &json!(key.state.as_str()))?;
         same("Enabled", &metadata["Enabled"], &json!(key.state == KeyState::Enabled))?;
         same("Description", &metadata["Description"], &json!(key.description))?;
         same("MultiRegion", &metadata["MultiRegion"], &json!(key.kind.is_multi_region))?;
+        let window = metadata["PendingDeletionWindowInDays"].as_i64();
+        same("PendingDeletionWindowInDays", &window, &key.deletion_window)?;
+        let family = &metadata["MultiRegionConfiguration"];
+        let role = key.kind.is_multi_region.then_some(if key.is_replica { "REPLICA" } else { "PRIMARY" });
+        same("MultiRegionKeyType", &family["MultiRegionKeyType"].as_str(), &role)?;
+        let replicas = family["ReplicaKeys"].as_array().map(Vec::len);
+        same("ReplicaKeys", &replicas, &role.map(|_| relatives - 1))?;
         same("DeletionDate", &millis(&metadata["DeletionDate"]), &key.deletion_date)?;
         let expiry = key.materials.iter().filter_map(|material| material.valid_to).min();
         same("ValidTo", &millis(&metadata["ValidTo"]), &expiry)?;
@@ -119,17 +136,20 @@ impl Driver {
     fn look_at_rotation(&mut self, at: usize) -> Result<(), Difference> {
         let mut body = json!({"KeyId": self.id(at)});
         let rule = self.reference.rotation_is_told(OpName::GetKeyRotationStatus, at);
-        if let Some((status, ())) = self.agree(OpName::GetKeyRotationStatus, &body, rule)? {
+        if let Some((status, ())) = self.agree(self.at(at), OpName::GetKeyRotationStatus, &body, rule)? {
             let key = &self.reference.keys[at];
-            let automatic = key.automatic.filter(|_| key.state != KeyState::PendingDeletion);
+            let automatic = key
+                .automatic
+                .filter(|_| !matches!(key.state, KeyState::PendingDeletion | KeyState::PendingReplicaDeletion));
             same("KeyRotationEnabled", &status["KeyRotationEnabled"], &json!(automatic.is_some()))?;
             same("RotationPeriodInDays", &status["RotationPeriodInDays"].as_i64(), &automatic.map(|(days, _)| days))?;
             same("NextRotationDate", &millis(&status["NextRotationDate"]), &automatic.map(|(_, next)| next))?;
         }
         body["IncludeKeyMaterial"] = json!("ALL_KEY_MATERIAL");
         let rule = self.reference.rotation_is_told(OpName::ListKeyRotations, at);
-        let Some((page, ())) = self.agree(OpName::ListKeyRotations, &body, rule)? else { return Ok(()) };
+        let Some((page, ())) = self.agree(self.at(at), OpName::ListKeyRotations, &body, rule)? else { return Ok(()) };
         let entries = page["Rotations"].as_array().ok_or("a list is missing")?;
+        let is_everywhere = self.reference.pending_is_everywhere(at);
         let key = &mut self.reference.keys[at];
         let waits = key.pending.is_some();
         same("materials", &entries.len(), &(key.materials.len() + usize::from(waits)))?;
@@ -137,7 +157,8 @@ impl Driver {
         let newest_first = key.pending.iter_mut().chain(key.materials.iter_mut().rev());
         for (at, (entry, material)) in entries.iter().zip(newest_first).enumerate() {
             let state = match (waits, at) {
-                (true, 0) => "PENDING_ROTATION",
+                (true, 0) if is_everywhere => "PENDING_ROTATION",
+                (true, 0) => "PENDING_MULTI_REGION_IMPORT_AND_ROTATION",
                 (true, 1) | (false, 0) => "CURRENT",
                 _ => "NON_CURRENT",
             };
@@ -151,7 +172,7 @@ impl Driver {
     fn look_at_usage(&mut self, at: usize) -> Result<(), Difference> {
         let rule = self.reference.admit(OpName::GetKeyLastUsage, at);
         let body = json!({"KeyId": self.id(at)});
-        let Some((answer, ())) = self.agree(OpName::GetKeyLastUsage, &body, rule)? else { return Ok(()) };
+        let Some((answer, ())) = self.agree(self.at(at), OpName::GetKeyLastUsage, &body, rule)? else { return Ok(()) };
         let used = &answer["KeyLastUsage"];
         let (op, moment) = self.reference.keys[at].last_use.unzip();
         same("Operation", &used["Operation"].as_str(), &op.map(OpName::as_str))?;

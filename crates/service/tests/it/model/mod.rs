@@ -6,6 +6,7 @@
 //! `STRONGROOM_SEQUENCES`.
 
 mod driver;
+mod families;
 mod imports;
 mod look;
 mod reference;

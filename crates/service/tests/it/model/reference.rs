@@ -11,18 +11,18 @@ pub(super) type Code = &'static str;
 /// What a rule says: the effect is done, or there is none.
 pub(super) type Rule<T = ()> = Result<T, Code>;
 
-pub(super) const ACCESS_DENIED: Code = "AccessDeniedException";
-pub(super) const INVALID: Code = "ValidationException";
-const ALREADY_EXISTS: Code = "AlreadyExistsException";
+const ACCESS_DENIED: Code = "AccessDeniedException";
+pub(super) const ALREADY_EXISTS: Code = "AlreadyExistsException";
 const CONFLICT: Code = "ConflictException";
 const DISABLED: Code = "DisabledException";
 const INCORRECT_KEY: Code = "IncorrectKeyException";
 const INCORRECT_MATERIAL: Code = "IncorrectKeyMaterialException";
+const INVALID: Code = "ValidationException";
 const INVALID_CIPHERTEXT: Code = "InvalidCiphertextException";
 const INVALID_STATE: Code = "KMSInvalidStateException";
 const LIMIT: Code = "LimitExceededException";
-const NOT_FOUND: Code = "NotFoundException";
-const UNSUPPORTED: Code = "UnsupportedOperationException";
+pub(super) const NOT_FOUND: Code = "NotFoundException";
+pub(super) const UNSUPPORTED: Code = "UnsupportedOperationException";
 const WRONG_USAGE: Code = "InvalidKeyUsageException";
 
 pub(super) const DAY: i64 = 86_400_000;
@@ -74,8 +74,13 @@ pub(super) struct Grant {
 pub(super) struct Key {
     pub(super) id: String,
     pub(super) arn: String,
+    pub(super) region: &'static str,
     pub(super) kind: Kind,
+    /// Whether its primary is elsewhere.
+    pub(super) is_replica: bool,
     pub(super) state: KeyState,
+    /// How long a primary waits once its last replica is gone.
+    pub(super) deletion_window: Option<i64>,
     pub(super) deletion_date: Option<i64>,
     pub(super) description: String,
     /// The number of the policy that was put; none while it is the default.
@@ -154,8 +159,8 @@ pub(super) enum Place {
 pub(super) struct Reference {
     pub(super) now: i64,
     pub(super) keys: Vec<Key>,
-    /// Which key each alias points to.
-    pub(super) aliases: BTreeMap<String, usize>,
+    /// Which key each alias of a Region points to.
+    pub(super) aliases: BTreeMap<(&'static str, String), usize>,
     pub(super) grants: Vec<Grant>,
     serial: u64,
 }
@@ -185,14 +190,17 @@ impl Reference {
         Material { identity, is_here: true, valid_to: None, description: None, rotated: None, id: None }
     }
 
-    pub(super) fn create_key(&mut self, kind: Kind, id: String, arn: String) {
+    pub(super) fn create_key(&mut self, kind: Kind, region: &'static str, id: String, arn: String) {
         let materials = if kind.is_external { Vec::new() } else { vec![self.fresh_material()] };
         let state = if kind.is_external { KeyState::PendingImport } else { KeyState::Enabled };
         self.keys.push(Key {
             id,
             arn,
+            region,
             kind,
+            is_replica: false,
             state,
+            deletion_window: None,
             deletion_date: None,
             description: String::new(),
             policy: None,
@@ -219,15 +227,13 @@ impl Reference {
         Ok(())
     }
 
-    pub(super) fn schedule_key_deletion(&mut self, key: usize, days: i64) -> Rule<i64> {
+    pub(super) fn schedule_key_deletion(&mut self, key: usize, days: i64) -> Rule<Option<i64>> {
         if !(7..=30).contains(&days) {
             return Err(INVALID);
         }
         self.admit(OpName::ScheduleKeyDeletion, key)?;
-        let date = self.now + days * DAY;
-        self.keys[key].state = KeyState::PendingDeletion;
-        self.keys[key].deletion_date = Some(date);
-        Ok(date)
+        self.begin_deletion(key, days);
+        Ok(self.keys[key].deletion_date)
     }
 
     pub(super) fn cancel_key_deletion(&mut self, key: usize) -> Rule {
@@ -239,6 +245,7 @@ impl Reference {
         }
         key.state = if key.lacks_material() { KeyState::PendingImport } else { KeyState::Disabled };
         key.deletion_date = None;
+        key.deletion_window = None;
         Ok(())
     }
 
@@ -248,21 +255,19 @@ impl Reference {
         }
         self.admit(OpName::EnableKeyRotation, key)?;
         let next = self.now + days * DAY;
-        let key = &mut self.keys[key];
-        if !key.is_symmetric() || key.kind.is_external {
+        if !self.keys[key].is_symmetric() || self.keys[key].kind.is_external || self.keys[key].is_replica {
             return Err(UNSUPPORTED);
         }
-        key.automatic = Some((days, next));
+        self.for_family(key, |member| member.automatic = Some((days, next)));
         Ok(())
     }
 
     pub(super) fn disable_key_rotation(&mut self, key: usize) -> Rule {
         self.admit(OpName::DisableKeyRotation, key)?;
-        let key = &mut self.keys[key];
-        if key.kind.is_external {
+        if self.keys[key].kind.is_external || self.keys[key].is_replica {
             return Err(UNSUPPORTED);
         }
-        key.automatic = None;
+        self.for_family(key, |member| member.automatic = None);
         Ok(())
     }
 
@@ -274,16 +279,25 @@ impl Reference {
     pub(super) fn rotate_on_demand(&mut self, key: usize) -> Rule {
         self.rotation_is_told(OpName::RotateKeyOnDemand, key)?;
         let (now, fresh) = (self.now, self.fresh_material());
-        let key = &mut self.keys[key];
-        if key.on_demand >= 25 {
+        let named = &self.keys[key];
+        if named.is_replica {
+            return Err(UNSUPPORTED);
+        }
+        if named.on_demand >= 25 {
             return Err(LIMIT);
         }
-        if key.automatic.is_some_and(|(_, next)| next <= now + 20 * MINUTE) {
+        if named.automatic.is_some_and(|(_, next)| next <= now + 20 * MINUTE) {
             return Err(CONFLICT);
         }
-        let next = if key.kind.is_external { key.pending.take().ok_or(INVALID_STATE)? } else { fresh };
-        key.on_demand += 1;
-        key.materials.push(Material { rotated: Some((now, "ON_DEMAND")), ..next });
+        let is_external = named.kind.is_external;
+        if is_external && !self.pending_is_everywhere(key) {
+            return Err(INVALID_STATE);
+        }
+        self.for_family(key, |member| {
+            let next = if is_external { member.pending.take() } else { Some(fresh.clone()) };
+            member.on_demand += 1;
+            member.materials.extend(next.map(|next| Material { rotated: Some((now, "ON_DEMAND")), ..next }));
+        });
         Ok(())
     }
 
@@ -318,6 +332,9 @@ impl Reference {
             if named.is_some() {
                 return Err(INVALID);
             }
+            if key.is_replica {
+                return Err(UNSUPPORTED);
+            }
             let new = Material { identity, is_here: true, valid_to, description, rotated: None, id: None };
             match known {
                 Some(_) => return Err(INCORRECT_MATERIAL),
@@ -346,6 +363,7 @@ impl Reference {
         if key.state == KeyState::PendingImport && !key.lacks_material() {
             key.state = KeyState::Enabled;
         }
+        self.share_pending(at);
         Ok(place)
     }
 
@@ -355,36 +373,39 @@ impl Reference {
             return Err(UNSUPPORTED);
         }
         self.admit(OpName::DeleteImportedKeyMaterial, key)?;
-        let key = &mut self.keys[key];
+        let named_key = &self.keys[key];
         let at = match named {
-            None if key.materials.is_empty() => return Ok(None),
-            None => key.materials.len() - 1,
-            Some(id) if key.pending.as_ref().is_some_and(|pending| pending.id.as_deref() == Some(id)) => {
-                return Ok(key.pending.take().and_then(|pending| pending.id));
+            None if named_key.materials.is_empty() => return Ok(None),
+            None => named_key.materials.len() - 1,
+            Some(id) if named_key.pending.as_ref().is_some_and(|pending| pending.id.as_deref() == Some(id)) => {
+                self.drop_pending(key);
+                return Ok(Some(id.to_owned()));
             }
             Some(id) => {
-                let mut ids = key.materials.iter().map(|material| material.id.as_deref());
+                let mut ids = named_key.materials.iter().map(|material| material.id.as_deref());
                 ids.position(|known| known == Some(id)).ok_or(NOT_FOUND)?
             }
         };
-        key.drop_material(at);
-        Ok(key.materials[at].id.clone())
+        self.keys[key].drop_material(at);
+        Ok(self.keys[key].materials[at].id.clone())
     }
 
     pub(super) fn create_alias(&mut self, name: &str, key: usize) -> Rule {
         if self.keys[key].is_gone {
             return Err(NOT_FOUND);
         }
-        if self.aliases.contains_key(name) {
+        let alias = (self.keys[key].region, name.to_owned());
+        if self.aliases.contains_key(&alias) {
             return Err(ALREADY_EXISTS);
         }
         self.admit(OpName::CreateAlias, key)?;
-        self.aliases.insert(name.to_owned(), key);
+        self.aliases.insert(alias, key);
         Ok(())
     }
 
     pub(super) fn update_alias(&mut self, name: &str, key: usize) -> Rule {
-        let old = self.resolve(name)?;
+        let region = self.keys[key].region;
+        let old = self.resolve(region, name)?;
         if self.keys[key].is_gone {
             return Err(NOT_FOUND);
         }
@@ -393,17 +414,17 @@ impl Reference {
             return Err(INVALID);
         }
         self.admit(OpName::UpdateAlias, key)?;
-        self.aliases.insert(name.to_owned(), key);
+        self.aliases.insert((region, name.to_owned()), key);
         Ok(())
     }
 
-    pub(super) fn delete_alias(&mut self, name: &str) -> Rule {
-        self.aliases.remove(name).map(drop).ok_or(NOT_FOUND)
+    pub(super) fn delete_alias(&mut self, region: &'static str, name: &str) -> Rule {
+        self.aliases.remove(&(region, name.to_owned())).map(drop).ok_or(NOT_FOUND)
     }
 
     /// The key that an alias points to.
-    pub(super) fn resolve(&self, name: &str) -> Rule<usize> {
-        self.aliases.get(name).copied().ok_or(NOT_FOUND)
+    pub(super) fn resolve(&self, region: &'static str, name: &str) -> Rule<usize> {
+        self.aliases.get(&(region, name.to_owned())).copied().ok_or(NOT_FOUND)
     }
 
     /// Whether a grant can be made; the one that the same request made before, if it did.
@@ -444,33 +465,40 @@ impl Reference {
         self.keys[key].materials.len().checked_sub(1).ok_or(INVALID_STATE)
     }
 
-    /// Whether a ciphertext opens, when the caller names `with`, or no key.
-    pub(super) fn open(&self, op: OpName, made: &Made, with: Option<usize>, same_context: bool) -> Rule {
-        match with {
+    /// Which key opens a ciphertext in a Region, when the caller names `with`, or no key.
+    pub(super) fn open(
+        &self,
+        op: OpName,
+        made: &Made,
+        (region, with): (&str, Option<usize>),
+        same_context: bool,
+    ) -> Rule<usize> {
+        let id = &self.keys[made.key].id;
+        let key = match with {
             Some(with) if self.keys[with].is_gone => return Err(NOT_FOUND),
-            Some(with) if with != made.key => return Err(INCORRECT_KEY),
-            None if self.keys[made.key].is_gone => return Err(ACCESS_DENIED),
-            Some(_) | None => {}
-        }
-        self.admit(op, made.key)?;
-        if same_context { Ok(()) } else { Err(INVALID_CIPHERTEXT) }
+            Some(with) if self.keys[with].id != *id => return Err(INCORRECT_KEY),
+            Some(with) => with,
+            None => self.member_in(id, region).ok_or(ACCESS_DENIED)?,
+        };
+        self.admit(op, key)?;
+        if same_context { Ok(key) } else { Err(INVALID_CIPHERTEXT) }
     }
 
     pub(super) fn note_use(&mut self, op: OpName, key: usize) {
         self.keys[key].last_use = Some((op, self.now));
     }
 
-    /// What the service does by itself: destroys, deletes what has expired, rotates.
+    /// What the service does by itself: destroys, deletes what has expired, ends states that pass, rotates.
     pub(super) fn run_due_tasks(&mut self) {
         for at in 0..self.keys.len() {
             let key = &self.keys[at];
-            let is_over = key.state == KeyState::PendingDeletion && key.deletion_date.is_some_and(|at| at <= self.now);
             if key.is_gone {
                 continue;
             }
-            if is_over {
+            if key.state == KeyState::PendingDeletion && key.deletion_date.is_some_and(|date| date <= self.now) {
                 self.keys[at].is_gone = true;
                 self.aliases.retain(|_, target| *target != at);
+                self.bury_replica(at);
             } else {
                 self.pass_time(at);
             }
@@ -479,20 +507,28 @@ impl Reference {
 
     fn pass_time(&mut self, at: usize) {
         let (now, fresh) = (self.now, self.fresh_material());
-        let key = &mut self.keys[at];
         let expired = |material: &Material| material.is_here && material.valid_to.is_some_and(|date| date <= now);
-        key.pending.take_if(|pending| expired(pending));
-        for at in 0..key.materials.len() {
-            if expired(&key.materials[at]) {
-                key.drop_material(at);
+        if self.keys[at].pending.as_ref().is_some_and(expired) {
+            self.drop_pending(at);
+        }
+        let key = &mut self.keys[at];
+        for material in 0..key.materials.len() {
+            if expired(&key.materials[material]) {
+                key.drop_material(material);
             }
         }
-        let Some((days, next)) = key.automatic.filter(|_| key.state == KeyState::Enabled) else { return };
+        if matches!(key.state, KeyState::Creating | KeyState::Updating) {
+            key.state = if key.lacks_material() { KeyState::PendingImport } else { KeyState::Enabled };
+        }
+        let rotates = key.state == KeyState::Enabled && !key.is_replica;
+        let Some((days, next)) = key.automatic.filter(|_| rotates) else { return };
         if next <= now {
             // The next date of the series, unless that was missed too.
             let next = if next + days * DAY > now { next + days * DAY } else { now + days * DAY };
-            key.automatic = Some((days, next));
-            key.materials.push(Material { rotated: Some((now, "AUTOMATIC")), ..fresh });
+            self.for_family(at, |member| {
+                member.automatic = Some((days, next));
+                member.materials.push(Material { rotated: Some((now, "AUTOMATIC")), ..fresh.clone() });
+            });
         }
     }
 }

@@ -118,6 +118,8 @@ pub(super) enum Step {
     UntagResource(u8, u8),
     UpdateKeyDescription(u8, u8),
     PutKeyPolicy(u8, u8),
+    ReplicateKey(u8),
+    UpdatePrimaryRegion(u8),
     Encrypt(u8),
     EncryptByAlias(u8),
     Decrypt {
@@ -181,8 +183,10 @@ pub(super) fn throw(seed: u64) -> (Land, Vec<Step>) {
 fn step(dice: &mut Dice) -> Step {
     let key = dice.small(4);
     match dice.below(100) {
-        0..5 => Step::CreateKey(dice.pick(&KINDS)),
-        5..10 => Step::EnableKey(key),
+        0..3 => Step::CreateKey(dice.pick(&KINDS)),
+        3..6 => Step::ReplicateKey(key),
+        6..8 => Step::UpdatePrimaryRegion(key),
+        8..10 => Step::EnableKey(key),
         10..15 => Step::DisableKey(key),
         15..20 => Step::ScheduleKeyDeletion(key, dice.pick(&[7, 7, 8, 30, 6, 31])),
         20..23 => Step::CancelKeyDeletion(key),

@@ -9,7 +9,7 @@ use super::reference::{Made, Rule, What};
 use crate::fixtures::{blob, bytes};
 
 impl Driver {
-    pub(super) fn encrypt(&mut self, name: Value, key: Rule<usize>) -> Result<(), Difference> {
+    pub(super) fn encrypt(&mut self, region: &str, name: Value, key: Rule<usize>) -> Result<(), Difference> {
         let op = OpName::Encrypt;
         let plaintext = self.made.len().to_be_bytes().to_vec();
         let rule = key.and_then(|key| {
@@ -17,7 +17,7 @@ impl Driver {
             Ok((key, material))
         });
         let body = json!({"KeyId": name, "Plaintext": blob(&plaintext), "EncryptionContext": {"a": "b"}});
-        let Some((answer, (key, material))) = self.agree(op, &body, rule)? else { return Ok(()) };
+        let Some((answer, (key, material))) = self.agree(self.at(key), op, &body, rule)? else { return Ok(()) };
         self.reference.note_use(op, key);
         self.made.push(Made {
             key,
@@ -58,11 +58,12 @@ impl Driver {
         if let Some(with) = with {
             body["KeyId"] = self.id(with);
         }
-        let rule = self.reference.open(op, made, with, same_context);
-        let Some((answer, ())) = self.agree(op, &body, rule)? else { return Ok(()) };
-        self.reference.note_use(op, made.key);
+        let region = self.at(with.unwrap_or(made.key));
+        let rule = self.reference.open(op, made, (region, with), same_context);
+        let Some((answer, key)) = self.agree(region, op, &body, rule)? else { return Ok(()) };
+        self.reference.note_use(op, key);
         same("Plaintext", &bytes(&answer["Plaintext"]), &made.plaintext)?;
-        let key = &mut self.reference.keys[made.key];
+        let key = &mut self.reference.keys[key];
         same("KeyId", &answer["KeyId"], &json!(key.arn))?;
         learn(&mut key.materials[made.material].id, &answer["KeyMaterialId"])
     }
@@ -70,16 +71,17 @@ impl Driver {
     pub(super) fn re_encrypt(&mut self, at: u8, to: usize) -> Result<(), Difference> {
         let op = OpName::ReEncrypt;
         let Some(made) = self.ciphertext(at) else { return Ok(()) };
-        let rule = self
-            .reference
-            .open(op, &made, None, true)
-            .and_then(|()| self.reference.use_key(op, to, KeyUsage::EncryptDecrypt));
+        let region = self.at(to);
+        let rule = self.reference.open(op, &made, (region, None), true).and_then(|from| {
+            let material = self.reference.use_key(op, to, KeyUsage::EncryptDecrypt)?;
+            Ok((from, material))
+        });
         let body = json!({
             "CiphertextBlob": made.bytes, "SourceEncryptionContext": {"a": "b"}, "DestinationKeyId": self.id(to),
             "DestinationEncryptionContext": {"a": "b"},
         });
-        let Some((answer, material)) = self.agree(op, &body, rule)? else { return Ok(()) };
-        self.reference.note_use(op, made.key);
+        let Some((answer, (from, material))) = self.agree(region, op, &body, rule)? else { return Ok(()) };
+        self.reference.note_use(op, from);
         self.reference.note_use(op, to);
         let bytes = answer["CiphertextBlob"].clone();
         self.made.push(Made { key: to, material, plaintext: made.plaintext, bytes, what: What::Ciphertext });
@@ -91,7 +93,7 @@ impl Driver {
         let (op, _, usage, mut body, member) = call_for(what);
         body["KeyId"] = self.id(key);
         let rule = self.reference.use_key(op, key, usage);
-        let Some((answer, material)) = self.agree(op, &body, rule)? else { return Ok(()) };
+        let Some((answer, material)) = self.agree(self.at(key), op, &body, rule)? else { return Ok(()) };
         self.reference.note_use(op, key);
         self.made.push(Made { key, material, plaintext: Vec::new(), bytes: answer[member].clone(), what });
         Ok(())
@@ -111,7 +113,7 @@ impl Driver {
         body["KeyId"] = self.id(made.key);
         body[member] = made.bytes.clone();
         let rule = self.reference.use_key(op, made.key, usage);
-        if self.agree(op, &body, rule)?.is_some() {
+        if self.agree(self.at(made.key), op, &body, rule)?.is_some() {
             self.reference.note_use(op, made.key);
         }
         Ok(())
