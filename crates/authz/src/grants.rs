@@ -9,6 +9,7 @@
 //! Grant tokens: a grant works as soon as it is in the set. Limits and names: CreateGrant knows them.
 
 use std::collections::{BTreeMap, HashMap};
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
 use strongroom_core::generated::GrantOperation;
@@ -279,9 +280,17 @@ pub(crate) fn operation_of(action: Action) -> Option<GrantOperation> {
 /// The grants of a key, found by their grantees and by a pair of their constraints.
 #[derive(Clone, Debug, Default)]
 pub struct GrantSet {
-    by_grantee: HashMap<Box<str>, Arc<GranteeGrants>>,
+    /// By the hash of the grantee's name; none while there are no grants. Sets share their shards: a change copies one of
+    /// them, so that it costs little even among fifty thousand grants.
+    shards: Vec<Arc<Shard>>,
+    hasher: RandomState,
     len: usize,
 }
+
+/// Grants by their grantee's name.
+type Shard = HashMap<Box<str>, Arc<GranteeGrants>>;
+
+const SHARDS: usize = 64;
 
 /// Grants that need a certain key in the context, by its value.
 type GrantsByValue = BTreeMap<Box<str>, Vec<Arc<Grant>>>;
@@ -309,7 +318,12 @@ impl GrantSet {
     /// Adds a grant, or replaces the one with its id, grantee and constraints. Sets that share their parts with this one
     /// keep what they had.
     pub fn insert(&mut self, grant: Arc<Grant>) {
-        let grants = Arc::make_mut(self.by_grantee.entry(grant.grantee.index_key().into()).or_default());
+        if self.shards.is_empty() {
+            self.shards = vec![Arc::default(); SHARDS];
+        }
+        let name = grant.grantee.index_key();
+        let at = self.shard_of(name);
+        let grants = Arc::make_mut(Arc::make_mut(&mut self.shards[at]).entry(name.into()).or_default());
         let slot = grants.slot(&grant);
         match slot.binary_search_by_key(&grant.id, |own| own.id) {
             Ok(at) => slot[at] = grant,
@@ -322,7 +336,12 @@ impl GrantSet {
 
     /// Removes a grant; gives back whether it was there.
     pub fn remove(&mut self, grant: &Grant) -> bool {
-        let Some(grants) = self.by_grantee.get_mut(grant.grantee.index_key()) else { return false };
+        let name = grant.grantee.index_key();
+        if self.of_grantee(name).is_none() {
+            return false;
+        }
+        let at = self.shard_of(name);
+        let Some(grants) = Arc::make_mut(&mut self.shards[at]).get_mut(name) else { return false };
         let slot = Arc::make_mut(grants).slot(grant);
         let Ok(at) = slot.binary_search_by_key(&grant.id, |own| own.id) else { return false };
         slot.remove(at);
@@ -343,7 +362,15 @@ impl GrantSet {
 
     fn of_caller<'a>(&'a self, caller: &'a Caller) -> impl Iterator<Item = &'a GranteeGrants> {
         let names = if self.is_empty() { [None; 4] } else { caller_names(caller) };
-        names.into_iter().flatten().filter_map(|name| self.by_grantee.get(name)).map(Arc::as_ref)
+        names.into_iter().flatten().filter_map(|name| self.of_grantee(name))
+    }
+
+    fn of_grantee(&self, name: &str) -> Option<&GranteeGrants> {
+        self.shards.get(self.shard_of(name))?.get(name).map(Arc::as_ref)
+    }
+
+    fn shard_of(&self, name: &str) -> usize {
+        usize::try_from(self.hasher.hash_one(name) % SHARDS as u64).expect("below 64")
     }
 }
 

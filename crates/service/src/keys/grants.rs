@@ -78,17 +78,29 @@ fn compile(constraints: &grant::GrantConstraints) -> GrantConstraints {
 /// All grants of one key.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct KeyGrants {
-    by_id: BTreeMap<GrantId, Arc<KeptGrant>>,
+    /// By the first bits of their ids, so in the order of ids; none while there are no grants. A changed set shares all
+    /// shards but one with what it was made from.
+    shards: Vec<Arc<Shard>>,
+    len: usize,
     set: GrantSet,
+}
+
+type Shard = BTreeMap<GrantId, Arc<KeptGrant>>;
+
+const SHARDS: usize = 64;
+
+/// Ids are random: their first bits spread them evenly.
+fn shard_of(id: GrantId) -> usize {
+    usize::from(id.0[0]) * SHARDS / 256
 }
 
 impl KeyGrants {
     pub(crate) fn len(&self) -> usize {
-        self.by_id.len()
+        self.len
     }
 
     pub(crate) fn get(&self, id: GrantId) -> Option<&Arc<KeptGrant>> {
-        self.by_id.get(&id)
+        self.shards.get(shard_of(id))?.get(&id)
     }
 
     /// As the policy engine asks for them.
@@ -99,7 +111,9 @@ impl KeyGrants {
     /// The grants after `after`, by id.
     pub(crate) fn iter_after(&self, after: Option<GrantId>) -> impl Iterator<Item = &Arc<KeptGrant>> {
         use std::ops::Bound::{Excluded, Unbounded};
-        self.by_id.range((after.map_or(Unbounded, Excluded), Unbounded)).map(|(_, grant)| grant)
+        let bounds = (after.map_or(Unbounded, Excluded), Unbounded);
+        let shards = self.shards.iter().skip(after.map_or(0, shard_of));
+        shards.flat_map(move |shard| shard.range(bounds)).map(|(_, grant)| grant)
     }
 
     /// The grant that the same account made with the same name and the same terms.
@@ -110,16 +124,25 @@ impl KeyGrants {
                 && own.terms == record.terms
                 && own.principals == record.principals
         };
-        self.by_id.values().find(|own| same(&own.record)).map(|own| own.record.id)
+        self.iter_after(None).find(|own| same(&own.record)).map(|own| own.record.id)
     }
 
     pub(crate) fn insert(&mut self, grant: KeptGrant) {
         self.set.insert(Arc::clone(&grant.compiled));
-        self.by_id.insert(grant.record.id, Arc::new(grant));
+        if self.shards.is_empty() {
+            self.shards = vec![Arc::default(); SHARDS];
+        }
+        let id = grant.record.id;
+        let before = Arc::make_mut(&mut self.shards[shard_of(id)]).insert(id, Arc::new(grant));
+        self.len += usize::from(before.is_none());
     }
 
     pub(crate) fn remove(&mut self, id: GrantId) {
-        if let Some(grant) = self.by_id.remove(&id) {
+        if self.get(id).is_none() {
+            return;
+        }
+        if let Some(grant) = Arc::make_mut(&mut self.shards[shard_of(id)]).remove(&id) {
+            self.len -= 1;
             self.set.remove(&grant.compiled);
         }
     }

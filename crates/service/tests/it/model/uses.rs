@@ -17,7 +17,7 @@ impl Driver {
             Ok((key, material))
         });
         let body = json!({"KeyId": name, "Plaintext": blob(&plaintext), "EncryptionContext": {"a": "b"}});
-        let Some((answer, (key, material))) = self.agree(self.at(key), op, &body, rule)? else { return Ok(()) };
+        let Some((answer, (key, material))) = self.agree(region, op, &body, rule)? else { return Ok(()) };
         self.reference.note_use(op, key);
         self.made.push(Made {
             key,
