@@ -9,8 +9,8 @@ use strongroom_core::secret::SecretBytes;
 use strongroom_crypto::rng::SystemRng;
 use strongroom_service::audit::{AuditDestination, AuditDirectory, Durability, Rotation};
 use strongroom_service::{
-    AccessKeyConfig, AccountConfig, DevTools, FetchKeys, IdentityConfig, IssuerConfig, IssuersConfig, JwksSource, Regions,
-    Role, StartError,
+    AccessKeyConfig, AccountConfig, DevTools, FetchKeys, IdentityConfig, IssuerConfig, IssuersConfig, JwksSource,
+    Regions, Role, StartError,
 };
 use strongroom_store::{MemoryStore, SqliteStore};
 use strongroom_vault::seal::{KeyFileSeal, MemorySeal};

@@ -14,8 +14,8 @@ use strongroom_crypto::digest::sha256;
 use strongroom_crypto::rng::SystemRng;
 use strongroom_service::audit::{AuditDestination, AuditFacts};
 use strongroom_service::{
-    AccessKeyConfig, AccountConfig, DevTools, IdentityConfig, Limits, Node, Parts, Quotas, Regions, Reply, Request, Role,
-    StartError, TlsDetails, audit_facts,
+    AccessKeyConfig, AccountConfig, DevTools, IdentityConfig, Limits, Node, Parts, Quotas, Regions, Reply, Request,
+    Role, StartError, TlsDetails, audit_facts,
 };
 use strongroom_store::{MemoryStore, Store};
 use strongroom_vault::seal::{MemorySeal, SealError, SealProvider};
