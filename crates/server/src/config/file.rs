@@ -3,7 +3,7 @@
 mod audit;
 mod quotas;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -265,11 +265,10 @@ impl Reader<'_> {
             }
             let keys = match (jwks_file, jwks_url) {
                 (Some(file), None) => JwksSource::File(self.beside(file)),
-                (None, Some(url)) if url.get_ref().starts_with("https://") || url.get_ref().starts_with("http://") => {
-                    JwksSource::Url(url.into_inner())
-                }
+                (None, Some(url)) if vouches_for_keys(url.get_ref()) => JwksSource::Url(url.into_inner()),
                 (None, Some(url)) => {
-                    return Err(self.wrong(url.span(), "oidc.issuer.jwks_url", "an https or http URL is needed"));
+                    let problem = "an https URL is needed, or http of a loopback address";
+                    return Err(self.wrong(url.span(), "oidc.issuer.jwks_url", problem));
                 }
                 (Some(_), Some(_)) | (None, None) => {
                     return Err(self.wrong(span, "oidc.issuer", "needs one of jwks_file and jwks_url"));
@@ -415,6 +414,17 @@ fn without_values(message: &str) -> String {
         // These quote names that stand left of a `=`, and names that are ours.
         Some(("unknown field " | "missing field " | "duplicate key ", _)) | None => message.to_owned(),
         Some((before, _)) => before.trim_end_matches([' ', ',', ':']).to_owned(),
+    }
+}
+
+/// Whether the keys that come from `url` are those of its server: whoever could change them on the way could sign any token.
+fn vouches_for_keys(url: &str) -> bool {
+    let Ok(uri) = url.parse::<http::Uri>() else { return false };
+    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
+    match uri.scheme_str() {
+        Some("https") => !host.is_empty(),
+        Some("http") => host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback()),
+        Some(_) | None => false,
     }
 }
 

@@ -86,6 +86,24 @@ fn quotas_are_those_of_aws_but_for_what_is_given() {
 }
 
 #[test]
+fn key_sets_come_from_files_https_and_this_machine() {
+    check("jwks_file = \"keys.json\"", |keys| matches!(keys, JwksSource::File(path) if path.ends_with("keys.json")));
+    for url in
+        ["https://issuer.example/keys", "http://127.0.0.1:8080/keys", "http://localhost/keys", "http://[::1]/keys"]
+    {
+        check(&format!("jwks_url = \"{url}\""), |keys| matches!(keys, JwksSource::Url(found) if found == url));
+    }
+
+    #[track_caller]
+    fn check(line: &str, expect: impl FnOnce(&JwksSource) -> bool) {
+        let table = format!("[[oidc.issuer]]\nurl = \"https://issuer.example\"\n{line}\n[admin]");
+        let config = read_text(&WHOLE.replace("[admin]", &table)).expect("is taken");
+        let [issuer] = &config.identity.issuers.issuers[..] else { panic!("one issuer") };
+        assert!(issuer.issuer == "https://issuer.example" && expect(&issuer.keys), "{line}");
+    }
+}
+
+#[test]
 fn what_is_wrong_is_named_by_line_and_field() {
     check("127.0.0.1:8443", "localhost", ", line 2, listen: an address and a port");
     check("data = \"data\"", "data = 5", ", line 3, data: expected");
@@ -103,6 +121,19 @@ fn what_is_wrong_is_named_by_line_and_field() {
     check("[admin]", &rate("CreateKey = 0"), &format!("{field}a rate is a number"));
     check("[admin]", &rate("CreateKey = nan"), &format!("{field}a rate is a number"));
     check("[admin]", &rate("CreateKey = true"), ", line 24, CreateKey: expected f64");
+    let issuer = |url: &str, keys: &str| format!("[[oidc.issuer]]\nurl = \"{url}\"\n{keys}\n[admin]");
+    let good = "https://issuer.example";
+    let url = |url: &str| issuer(good, &format!("jwks_url = \"{url}\""));
+    check("[admin]", &issuer("http://issuer.example", ""), ", line 24, oidc.issuer.url: an issuer is an https URL");
+    check("[admin]", &issuer(good, ""), ", line 24, oidc.issuer: needs one of jwks_file and jwks_url");
+    check("[admin]", &issuer(good, "jwks_uri = \"a\""), ", line 25, jwks_uri: unknown field");
+    let plain = ", line 25, oidc.issuer.jwks_url: an https URL is needed";
+    check("[admin]", &url("http://issuer.example/keys"), plain);
+    check("[admin]", &url("http://127.0.0.1.example/keys"), plain);
+    check("[admin]", &url("ftp://127.0.0.1/keys"), plain);
+    check("[admin]", &url("https:///keys"), plain);
+    let twice = format!("[[oidc.issuer]]\nurl = \"{good}\"\njwks_file = \"k\"\n{}", url("https://issuer.example/keys"));
+    check("[admin]", &twice, ", line 27, oidc.issuer.url: this issuer stands here twice");
     check("65536", "1", ", line 10, limits.body_bytes: must be at least 8192");
     check("65536", "\"1\"", ", line 11, body_bytes: expected usize");
     check("65536", "-1", ", line 11, body_bytes: expected usize");
