@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import time
 import urllib.request
 from pathlib import Path
 
@@ -48,6 +49,20 @@ def public_key(server, path):
 
 def anchors(server):
     return admin_json(server, "/audit")["anchors"]
+
+
+def the_sink(installation, server):
+    """How the one sink of a server fares."""
+    token = (installation.data / "admin.token").read_text().strip()
+    [figures] = admin_json(server, "/audit", token)["sinks"]
+    return figures
+
+
+def wait_until(happened, seconds=30):
+    deadline = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)
 
 
 def strongroom(*arguments, environment=None):

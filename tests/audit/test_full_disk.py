@@ -7,11 +7,10 @@ import contextlib
 import json
 import subprocess
 import threading
-import time
 import urllib.error
 import urllib.request
 
-from logs import assert_whole, by_request, events, metrics, public_key
+from logs import assert_whole, by_request, events, metrics, public_key, wait_until
 
 from harness.server import dev
 from harness.wire import Kms
@@ -41,7 +40,7 @@ def test_a_full_disk(tmp_path):
             threads = [threading.Thread(target=call, args=(server, own, answered, refused, stop)) for own in keys]
             for thread in threads:
                 thread.start()
-            wait_until(lambda: len(refused) >= 200)
+            wait_until(lambda: len(refused) >= 200, seconds=60)
             before = len(answered)
             described = [kms.call("DescribeKey", KeyId=own) for own in keys]
             assert {reply.code for reply in described} == {"KMSInternalException"}
@@ -51,7 +50,7 @@ def test_a_full_disk(tmp_path):
             assert figures["strongroom_audit_write_failures_total"] >= 1
             assert figures["strongroom_audit_refused_calls_total"] >= 200
             subprocess.run(["mount", "-o", "remount,size=64m", disk], check=True)
-            wait_until(lambda: len(answered) >= before + 200)
+            wait_until(lambda: len(answered) >= before + 200, seconds=60)
             stop.set()
             for thread in threads:
                 thread.join()
@@ -104,10 +103,3 @@ def readiness(server):
         assert refused.code == 503
         view = json.load(refused)
     return {check["name"]: check["reason"] for check in view["checks"] if not check["ok"]}
-
-
-def wait_until(happened, seconds=60):
-    deadline = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.01)

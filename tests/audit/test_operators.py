@@ -4,7 +4,7 @@ import json
 import socket
 
 import pytest
-from logs import files, strongroom
+from logs import files, strongroom, the_sink, wait_until
 
 from harness.server import IDENTITIES, Installation
 from harness.wire import Credentials, Kms
@@ -88,6 +88,8 @@ def test_sinks_that_do_not_keep_up_are_told(installation):
     installation.config.write_text(text.replace("[[account]]", f"[audit]\n{nobody}\n\n[[account]]", 1))
     with installation.serve() as server:
         make_calls(server)
+        # A sink looks ten times a second; from its first failure on, it is told.
+        wait_until(lambda: the_sink(installation, server)["failures"] > 0)
         code, findings = audit_findings(installation)
         assert code == 0
         [(verdict, finding)] = findings[1:]

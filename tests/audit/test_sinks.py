@@ -14,7 +14,7 @@ import threading
 import time
 
 import pytest
-from logs import admin_json, events, metrics
+from logs import events, metrics, the_sink, wait_until
 from opentelemetry.proto.collector.logs.v1 import logs_service_pb2
 
 from harness.server import IDENTITIES, Installation
@@ -45,20 +45,6 @@ def make_calls(server, count=CALLS):
     kms = caller(server)
     for _ in range(count):
         kms.ok("GenerateRandom", NumberOfBytes=8)
-
-
-def wait_until(happened, seconds=30):
-    deadline = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)
-
-
-def sink(installation, server):
-    """How the one sink of a server fares."""
-    token = (installation.data / "admin.token").read_text().strip()
-    [figures] = admin_json(server, "/audit", token)["sinks"]
-    return figures
 
 
 def metric(server, name):
@@ -147,8 +133,8 @@ def test_syslog_over_tcp_that_was_away(installation):
     with tcp_receiver(port) as taken, installation.serve() as server:
         make_calls(server)
         wait_until(lambda: len(taken) >= 2 * CALLS)
-        wait_until(lambda: sink(installation, server)["lag"] == 0)
-        assert sink(installation, server)["failures"] == 0
+        wait_until(lambda: the_sink(installation, server)["lag"] == 0)
+        assert the_sink(installation, server)["failures"] == 0
     assert ids(taken) == logged(installation)
 
 
@@ -163,7 +149,7 @@ def test_a_killed_server_sends_on(installation):
             server.kill()
         with installation.serve() as server:
             wait_until(lambda: len(set(ids(taken))) >= 5 * CALLS)
-            wait_until(lambda: sink(installation, server)["lag"] == 0)
+            wait_until(lambda: the_sink(installation, server)["lag"] == 0)
     assert list(dict.fromkeys(ids(taken))) == logged(installation)
 
 
@@ -217,7 +203,7 @@ def test_a_collector_that_fails_at_first(installation, collector):
     with installation.serve() as server:
         make_calls(server)
         wait_until(lambda: len(collector.records) >= CALLS)
-        figures = sink(installation, server)
+        figures = the_sink(installation, server)
         assert figures["sent"] >= CALLS and figures["failures"] == 2 and figures["lost"] == 0
     assert {path for path, _ in collector.records} == {"/v1/logs"}
     bodies = [record.body.string_value for _, record in collector.records]
@@ -237,7 +223,7 @@ def test_what_a_collector_refuses_is_counted(installation, collector):
     with installation.serve() as server:
         make_calls(server)
         wait_until(lambda: len(collector.records) >= CALLS - 1)
-        figures = sink(installation, server)
+        figures = the_sink(installation, server)
         assert (figures["sent"], figures["lost"]) == (CALLS - 1, 1)
         assert metric(server, "strongroom_audit_sink_lost_records_total") == 1
         assert metric(server, "strongroom_audit_sink_events_total") == CALLS - 1
@@ -260,7 +246,7 @@ def test_a_receiver_that_takes_nothing_holds_up_nobody(installation):
             make_calls(server)
             wait_until(lambda: metric(server, "strongroom_audit_sink_failures_total") >= 1)
             make_calls(server)
-            figures = sink(installation, server)
+            figures = the_sink(installation, server)
             assert figures["problem"] and figures["sent"] == 0 and figures["lag"] > 2 * CALLS
             assert metric(server, "strongroom_audit_sink_lag_records") > 2 * CALLS
     with tcp_receiver(port) as taken, installation.serve():
