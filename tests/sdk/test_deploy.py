@@ -22,13 +22,15 @@ OF_PROMETHEUS = {"up": {"job", "instance"}}
 @pytest.fixture(scope="module")
 def figures(tmp_path_factory):
     """Every metric of a server that has been called, with the labels it has and their values."""
-    installation = Installation(tmp_path_factory.mktemp("serve"))
+    quotas = 'throttle = true\n[quotas.requests_per_second]\nListAliases = 0.01\n[audit]\nstdout = true'
+    installation = Installation(tmp_path_factory.mktemp("serve"), quotas)
     assert installation.init().returncode == 0
     _, access_key, secret, _ = IDENTITIES[0]
     with installation.serve() as server:
         kms = Kms(server, Credentials(access_key, secret))
         key = kms.key()["KeyId"]
         kms.ok("Encrypt", KeyId=key, Plaintext="c2VjcmV0")
+        assert [kms.call("ListAliases").code for _ in range(2)] == [None, "ThrottlingException"]
         kms.close()
         for _ in range(100):
             with urllib.request.urlopen(f"{server.admin}/metrics", timeout=10) as reply:
@@ -84,6 +86,30 @@ def test_the_dashboard_shows_everything(figures):
     for name in figures:
         base = re.sub("_(bucket|count|sum)$", "", name)
         assert base in shown, f"no panel shows {name}"
+
+
+#: What somebody must be woken for, or told of, whatever else the rules say.
+WATCHED = [
+    "strongroom_sealed",
+    "strongroom_audit_down",
+    "strongroom_audit_write_failures_total",
+    "strongroom_audit_lag_records",
+    "strongroom_audit_sink_failures_total",
+    "strongroom_audit_sink_lag_records",
+    "strongroom_audit_sink_lost_records_total",
+    "strongroom_certificate_not_after_seconds",
+    "strongroom_slow_work_seconds",
+    "strongroom_slow_throttles_total",
+    "strongroom_throttles_total",
+    "strongroom_store_failures_total",
+    "up",
+]
+
+
+def test_what_matters_raises_an_alarm():
+    rules = [rule for group in yaml.safe_load(ALERTS.read_text())["groups"] for rule in group["rules"]]
+    asked = {name for rule in rules for name, _ in selectors(rule["expr"])}
+    assert set(WATCHED) <= asked
 
 
 def test_every_alert_asks_for_what_exists(figures):
