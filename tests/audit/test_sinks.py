@@ -11,7 +11,6 @@ import socket
 import socketserver
 import subprocess
 import threading
-import time
 
 import pytest
 from logs import events, metrics, the_sink, wait_until

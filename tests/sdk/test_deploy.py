@@ -1,4 +1,4 @@
-"""What is handed to operators fits the program: dashboard and alert rules name figures that exist, and so do the documents."""
+"""What is handed to operators fits the program: dashboard, alert rules and documents name figures that exist."""
 
 import json
 import re
@@ -22,7 +22,7 @@ OF_PROMETHEUS = {"up": {"job", "instance"}}
 @pytest.fixture(scope="module")
 def figures(tmp_path_factory):
     """Every metric of a server that has been called, with the labels it has and their values."""
-    quotas = 'throttle = true\n[quotas.requests_per_second]\nListAliases = 0.01\n[audit]\nstdout = true'
+    quotas = "throttle = true\n[quotas.requests_per_second]\nListAliases = 0.01\n[audit]\nstdout = true"
     installation = Installation(tmp_path_factory.mktemp("serve"), quotas)
     assert installation.init().returncode == 0
     _, access_key, secret, _ = IDENTITIES[0]
