@@ -28,6 +28,8 @@ impl Operation for UpdatePrimaryRegion {
         let asked = Asked { primary_region: Some(region), ..Asked::default() };
         let key = cx.authorize_key_asking(&input.key_id, Forms::KeyOnly, None, &asked).await?;
         check_primary(key.resource())?;
+        // Whose state forbids it is told so, whether or not there is a replica to take its place.
+        cx.check_state(key.resource())?;
         if region == cx.region {
             return Err(OpError::Unsupported(Some(format!("The primary key is in {region} already.").into())));
         }

@@ -63,8 +63,8 @@ impl Reference {
         if !primary.kind.is_multi_region || primary.is_replica {
             return Err(UNSUPPORTED);
         }
-        let replica = self.member_in(&primary.id, region).ok_or(NOT_FOUND)?;
         self.admit(OpName::UpdatePrimaryRegion, key)?;
+        let replica = self.member_in(&primary.id, region).ok_or(NOT_FOUND)?;
         self.admit(OpName::UpdatePrimaryRegion, replica)?;
         for (member, is_replica) in [(key, true), (replica, false)] {
             self.keys[member].is_replica = is_replica;
