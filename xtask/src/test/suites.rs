@@ -20,7 +20,8 @@ pub(super) enum Suite {
 }
 
 /// The fuzz targets of `fuzz/Cargo.toml`.
-const FUZZ_TARGETS: [&str; 7] = ["json", "sigv4", "arn", "blob", "query", "policy", "decision"];
+const FUZZ_TARGETS: [&str; 9] =
+    ["json", "sigv4", "arn", "blob", "query", "policy", "condition", "decision", "jwt"];
 
 /// How long each fuzz target runs, in seconds.
 const FUZZ_SECONDS: u32 = 30;
