@@ -110,19 +110,5 @@ def test_a_reserved_name_is_refused_everywhere(kms, key):
         assert reply.status == 400, reply.json
 
 
-def test_fifty_aliases_and_no_more(kms, key):
-    for number in range(50):
-        kms.ok_empty("CreateAlias", AliasName=f"alias/n{number}", TargetKeyId=key["KeyId"])
-    members = {"AliasName": "alias/n50", "TargetKeyId": key["KeyId"]}
-    check_fault(kms, "CreateAlias", members, "LimitExceededException")
-    other = kms.key()
-    kms.ok_empty("CreateAlias", AliasName="alias/n50", TargetKeyId=other["KeyId"])
-    check_fault(kms, "UpdateAlias", members, "LimitExceededException")
-    # One that already points there takes no further place.
-    kms.ok_empty("UpdateAlias", AliasName="alias/n0", TargetKeyId=key["KeyId"])
-    kms.ok_empty("DeleteAlias", AliasName="alias/n1")
-    kms.ok_empty("UpdateAlias", **members)
-
-
 def not_found(kms, name):
     return f"Alias {kms.arn('alias/' + name)} is not found."

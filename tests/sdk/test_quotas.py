@@ -1,7 +1,9 @@
 """Quotas as clients meet them, on the server that is there to be used."""
 
+import itertools
 import time
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import boto3
@@ -9,6 +11,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from harness.checks import check_fault
 from harness.server import IDENTITIES, DidNotStart, Installation, dev
 from harness.wire import Credentials, Kms
 
@@ -106,6 +109,132 @@ def test_the_defaults_are_those_of_aws(tmp_path):
     assert seconds > 1 or "ThrottlingException" in codes
 
 
+#: Few of everything, and as many calls as anybody likes.
+RESOURCES = """
+throttle = false
+keys = 20
+aliases_per_key = 3
+grants_per_key = 4
+"""
+
+
+def exceeded(what, quota):
+    text = f"{what} quota for this account in this region is {quota}"
+    return f"{text} but the current usage is {quota}." if what == "Key" else f"{text}, current usage is {quota}."
+
+
+def all_at_once(call, count):
+    """What so many calls at once came to: results, and errors as clients read them."""
+
+    def one(number):
+        try:
+            return call(number), None
+        except ClientError as refused:
+            return None, refused.response
+
+    with ThreadPoolExecutor(16) as pool:
+        outcomes = list(pool.map(one, range(count)))
+    return [made for made, error in outcomes if not error], [error for _, error in outcomes if error]
+
+
+def test_resources_are_exact_however_many_ask_at_once(tmp_path):
+    """As many calls succeed as there is room for; the others read what is allowed and what there is."""
+    installation = Installation(tmp_path, quotas=RESOURCES)
+    assert installation.init().returncode == 0
+    with installation.serve() as server:
+        kms = client(server, FIRST, {"total_max_attempts": 1})
+        made, refused = all_at_once(lambda _: kms.create_key()["KeyMetadata"]["KeyId"], 33)
+        assert (len(made), len(refused)) == (20, 13)
+        told = {"Code": "LimitExceededException", "Message": exceeded("Key", 20)}
+        for error in refused:
+            assert error["Error"] == told
+            assert error["ResponseMetadata"]["HTTPStatusCode"] == 400
+        pages = kms.get_paginator("list_keys").paginate()
+        assert sorted(made) == sorted(key["KeyId"] for page in pages for key in page["Keys"])
+
+        key = made[0]
+        name = (f"alias/n{number}" for number in itertools.count())
+        named, refused = all_at_once(lambda _: kms.create_alias(AliasName=next(name), TargetKeyId=key), 10)
+        assert (len(named), len(refused)) == (3, 7)
+        assert {error["Error"]["Message"] for error in refused} == {exceeded("Aliases per key", 3)}
+
+        def grant(number):
+            grantee = f"arn:aws:iam::777788889999:user/u{number}"
+            return kms.create_grant(KeyId=key, GranteePrincipal=grantee, Operations=["Decrypt"])["GrantId"]
+
+        granted, refused = all_at_once(grant, 10)
+        assert (len(granted), len(refused)) == (4, 6)
+        assert {error["Error"]["Message"] for error in refused} == {exceeded("Grants per key", 4)}
+        kms.revoke_grant(KeyId=key, GrantId=granted[0])
+        assert len(all_at_once(grant, 3)[0]) == 1
+
+        others = client(server, SECOND, {"total_max_attempts": 1})
+        elsewhere = client(server, replace(FIRST, region="eu-west-1"), {"total_max_attempts": 1})
+        assert others.create_key() and elsewhere.create_key()
+        kms.schedule_key_deletion(KeyId=made[1], PendingWindowInDays=7)
+        with pytest.raises(ClientError, match="LimitExceededException"):
+            kms.create_key()
+    with installation.serve() as server:
+        kms = client(server, FIRST, {"total_max_attempts": 1})
+        for call in (kms.create_key, lambda: kms.create_alias(AliasName="alias/late", TargetKeyId=key)):
+            with pytest.raises(ClientError, match="LimitExceededException"):
+                call()
+
+
+def test_fifty_aliases_and_no_more(tmp_path):
+    """Without a word in the file, as AWS has it."""
+    installation = Installation(tmp_path)
+    assert installation.init().returncode == 0
+    with installation.serve() as server:
+        kms = Kms(server, FIRST)
+        (key, other) = (kms.key(), kms.key())
+        for number in range(50):
+            kms.ok_empty("CreateAlias", AliasName=f"alias/n{number}", TargetKeyId=key["KeyId"])
+        members = {"AliasName": "alias/n50", "TargetKeyId": key["KeyId"]}
+        check_fault(kms, "CreateAlias", members, "LimitExceededException", exceeded("Aliases per key", 50))
+        kms.ok_empty("CreateAlias", AliasName="alias/n50", TargetKeyId=other["KeyId"])
+        check_fault(kms, "UpdateAlias", members, "LimitExceededException", exceeded("Aliases per key", 50))
+        # One that already points there takes no further place.
+        kms.ok_empty("UpdateAlias", AliasName="alias/n0", TargetKeyId=key["KeyId"])
+        kms.ok_empty("DeleteAlias", AliasName="alias/n1")
+        kms.ok_empty("UpdateAlias", **members)
+        kms.close()
+
+
+def test_dev_has_quotas_when_it_is_told_to(tmp_path):
+    """What was destroyed counts no more; what was seeded counts, and is refused when it is more than there may be."""
+    quotas, seed, data = tmp_path / "quotas.toml", tmp_path / "seed.yaml", tmp_path / "data"
+    quotas.write_text("[quotas]\nthrottle = false\nkeys = 2\naliases_per_key = 1\ngrants_per_key = inf")
+    key = "  - {id: 1234abcd-12ab-34cd-56ef-1234567890a%d, aliases: [%s]}\n"
+    seed.write_text("keys:\n" + key % (0, "alias/a"))
+    with dev(quotas=quotas, data=data, more=["--seed", seed]) as server:
+        kms = Kms(server)
+        doomed = kms.key()["KeyId"]
+        check_fault(kms, "CreateKey", {}, "LimitExceededException", exceeded("Key", 2))
+        members = {"AliasName": "alias/b", "TargetKeyId": "1234abcd-12ab-34cd-56ef-1234567890a0"}
+        check_fault(kms, "CreateAlias", members, "LimitExceededException", exceeded("Aliases per key", 1))
+        kms.ok("ScheduleKeyDeletion", KeyId=doomed, PendingWindowInDays=7)
+        check_fault(kms, "CreateKey", {}, "LimitExceededException", exceeded("Key", 2))
+        request = urllib.request.Request(f"{server.admin}/dev/clock", data=b'{"advance": "7d"}', method="POST")
+        urllib.request.urlopen(request, timeout=10).close()
+        kms.key()
+        kms.close()
+    for text, folder, told in [
+        (key % (0, "alias/a") + key % (1, ""), data, "keys[1]: Key quota for this account in this region is 2"),
+        (key % (2, "alias/c, alias/d"), None, "keys[0]: Aliases per key quota for this account in this region is 1"),
+    ]:
+        seed.write_text("keys:\n" + text)
+        with pytest.raises(DidNotStart) as refused:
+            dev(quotas=quotas, data=folder, more=["--seed", seed])
+        assert told in refused.value.stderr
+    with dev(data=data) as server:
+        kms = Kms(server)
+        for number in range(60):
+            kms.ok_empty("CreateAlias", AliasName=f"alias/n{number}", TargetKeyId=members["TargetKeyId"])
+        assert len({kms.key()["KeyId"] for _ in range(5)}) == 5
+        kms.close()
+
+
 def test_dev_throttles_nobody_unless_it_is_told_to(tmp_path):
     quotas = tmp_path / "quotas.toml"
     quotas.write_text(QUOTAS)
@@ -117,6 +246,7 @@ def test_dev_throttles_nobody_unless_it_is_told_to(tmp_path):
     for text, named in [
         ("keys = 1", "keys"),
         ("[quotas]\nthrottles = true", "line 2, throttles"),
+        ("[quotas]\nkeys = 0.5", "line 2, quotas.keys: a quota is a whole number"),
         (None, "cannot read"),
     ]:
         if text is None:

@@ -54,7 +54,7 @@ pub use identity::{
 pub use inspect::{Inspection, inspect};
 pub use metrics::{Family, Labels, Sample, Value};
 pub use node::{Limits, Mode, Node, Parts, Role, StartError, audit_facts};
-pub use quotas::{BadRate, NoSuchQuota, Quotas, RequestQuota, RequestRates};
+pub use quotas::{BadRate, NoSuchQuota, Quotas, RequestQuota, RequestRates, ResourceQuotas};
 pub use regions::Regions;
 pub use sts::issuers::{FetchKeys, Fetched, IssuerConfig, IssuersConfig, JwksSource};
 pub use sts::jwt;

@@ -1,7 +1,7 @@
 //! One node of the service: what all operations share, and how it starts.
 //!
 //! # Invariant
-//! Start-up writes to an empty store alone; a store that does not open under the given seal stays as it was.
+//! A store that does not open under the given seal stays as it was.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -130,6 +130,9 @@ pub enum StartError {
     /// Accounts or access keys contradict each other.
     #[error("accounts: {0}")]
     Identity(#[from] IdentityError),
+    /// The store was written before there were counts, and cannot be counted.
+    #[error("store: its keys cannot be counted: {0}")]
+    Stock(OpError),
     /// An account or somebody in it cannot be read or made.
     #[error("accounts: {0}")]
     Directory(OpError),
@@ -224,7 +227,9 @@ impl Node {
         let issuers = Issuers::new(identity.issuers.clone());
         let mut directory = Directory::start(foundation, identity, strangers(mode)).await?;
         let slow = Arc::new(SlowPool::new(&limits)?);
-        let keyring = Arc::new(Keyring::new(Arc::clone(&store), Arc::clone(&vault), Arc::clone(&rng)));
+        let keyring =
+            Arc::new(Keyring::new(Arc::clone(&store), Arc::clone(&vault), Arc::clone(&rng), quotas.resources));
+        keyring.take_stock().await.map_err(StartError::Stock)?;
         if let Some(dev) = &mut dev {
             let (keyring, directory) = (&*keyring, &mut directory);
             let now = clock.now();

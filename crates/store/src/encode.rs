@@ -122,6 +122,11 @@ struct StoredAlias {
     updated_ms: i64,
 }
 
+#[derive(Serialize, Deserialize)]
+struct StoredCount {
+    count: i64,
+}
+
 /// The stored form of a key.
 pub fn key_to_bytes(key: &KeyRecord) -> Vec<u8> {
     to_bytes(&StoredKey {
@@ -229,6 +234,19 @@ pub fn last_usage_from_bytes(bytes: &[u8]) -> Result<KeyUsageRecord, BadRecord> 
         request_id: parse(&stored.request_id)?,
         event_id: stored.event_id.as_deref().map(parse).transpose()?,
     })
+}
+
+/// The stored form of a count.
+pub fn count_to_bytes(count: i64) -> Vec<u8> {
+    to_bytes(&StoredCount { count })
+}
+
+/// A count from its stored form.
+///
+/// # Errors
+/// [`BadRecord`].
+pub fn count_from_bytes(bytes: &[u8]) -> Result<i64, BadRecord> {
+    from_bytes::<StoredCount>(bytes).map(|stored| stored.count)
 }
 
 /// The stored form of a wrapped key.

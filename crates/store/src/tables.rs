@@ -76,6 +76,8 @@ tables! {
     AuditAnchors = 22, "audit_anchors";
     /// Audit records that commit with their change and are emitted afterwards.
     Outbox = 23, "outbox";
+    /// How many keys an account has in a Region, in parts, and how many aliases and grants a key has.
+    Counts = 24, "counts";
 }
 
 impl Table {
@@ -127,6 +129,7 @@ mod tests {
         check(Table::Grants, 9);
         check(Table::AccessKeys, 16);
         check(Table::Outbox, 23);
+        check(Table::Counts, 24);
 
         #[track_caller]
         fn check(table: Table, code: u8) {

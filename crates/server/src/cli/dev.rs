@@ -59,7 +59,7 @@ pub(super) struct Dev {
     #[arg(long, value_name = "FILE")]
     seed: Option<PathBuf>,
     /// A TOML file with a [quotas] table as in the configuration of `strongroom serve`: what it does not name is as AWS has it.
-    /// Without this option nobody is throttled.
+    /// Without this option there are no quotas.
     #[arg(long, value_name = "FILE")]
     quotas: Option<PathBuf>,
     /// Write the audit record into this directory (made when missing), or `off` for none. Without this option the latest

@@ -55,6 +55,9 @@ const SAMPLE: &str = r#"The configuration file (TOML; relative paths are relativ
 
   [quotas]                               # optional; without it AWS's defaults hold, for each account in each Region
   throttle = true                        # whether requests are counted
+  keys = 100000                          # of an account in a Region, in whatever state; inf is no limit
+  aliases_per_key = 50
+  grants_per_key = 50000
 
   [quotas.requests_per_second]           # rates other than AWS's, by their names in Service Quotas; inf is no limit
   "Cryptographic operations (symmetric)" = 10000

@@ -47,7 +47,13 @@ struct Carried {
 const fn is_asked_for(table: Table) -> bool {
     !matches!(
         table,
-        Table::Meta | Table::AccountKeys | Table::LastUsage | Table::Leases | Table::AuditAnchors | Table::Outbox
+        Table::Meta
+            | Table::AccountKeys
+            | Table::LastUsage
+            | Table::Leases
+            | Table::AuditAnchors
+            | Table::Outbox
+            | Table::Counts
     )
 }
 

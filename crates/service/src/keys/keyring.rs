@@ -11,14 +11,17 @@
 
 mod census;
 mod changes;
+mod counts;
 mod destruction;
 mod grants;
 mod schedule;
 mod seeding;
+mod stock;
 mod usage;
 
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
@@ -36,18 +39,18 @@ use crate::error::OpError;
 use crate::health::Probe;
 use crate::metrics::CacheFigures;
 use crate::node::TRACKING_START;
+use crate::quotas::ResourceQuotas;
+use counts::{Change, Counted};
 
-pub(crate) use grants::{check_room, no_such_grant};
+pub(crate) use grants::no_such_grant;
 pub(crate) use seeding::SeededKey;
 
 /// Keys kept in memory at most. About 4 KB each; see [`Weight`] for grants.
 const KEYS_MAX: usize = 65_536;
-/// Names of aliases that are read with a key. More than the 50 that one may have: nothing that concerns a decision is left out.
-const ALIASES_OF_A_KEY_READ_MAX: usize = 1_000;
+/// Names of a key's aliases that are read at once.
+const ALIASES_AT_ONCE: usize = 1_000;
 /// Aliases kept in memory at most.
 const ALIASES_MAX: usize = 65_536;
-/// Customer aliases of one key (behaviours 10.1).
-const ALIASES_OF_A_KEY_MAX: usize = 50;
 /// Gates, each for the records that hash to it.
 const GATES: usize = 256;
 /// How often a change is tried again after another node changed the record.
@@ -89,9 +92,12 @@ pub(crate) struct Keyring {
     key_gates: Box<[Mutex<()>]>,
     /// For everything else.
     gates: Box<[Mutex<()>]>,
-    /// One of these is held by whoever gives a key one alias more; always after the alias's own gate.
+    /// One of these is held by whoever counts one more; always after the alias's own gate and before the key's.
     quota_gates: Box<[Mutex<()>]>,
     hasher: RandomState,
+    quotas: ResourceQuotas,
+    /// Where the next key is counted.
+    next_part: AtomicUsize,
     census: census::Census,
 }
 
@@ -115,7 +121,10 @@ fn alias_by_key_name(alias: &AliasArn, key: KeyId) -> Vec<u8> {
 
 impl Keyring {
     /// An empty memory over `store`.
-    pub(crate) fn new(store: Arc<dyn Store>, vault: Arc<Vault>, rng: Arc<dyn Rng>) -> Self {
+    pub(crate) fn new(store: Arc<dyn Store>, vault: Arc<Vault>, rng: Arc<dyn Rng>, quotas: ResourceQuotas) -> Self {
+        let hasher = RandomState::new();
+        // Nodes begin at different parts.
+        let next_part = AtomicUsize::new(usize::from(hasher.hash_one(0).to_le_bytes()[0]));
         Self {
             store,
             vault,
@@ -125,7 +134,9 @@ impl Keyring {
             key_gates: (0..GATES).map(|_| Mutex::new(())).collect(),
             gates: (0..GATES).map(|_| Mutex::new(())).collect(),
             quota_gates: (0..GATES).map(|_| Mutex::new(())).collect(),
-            hasher: RandomState::new(),
+            hasher,
+            quotas,
+            next_part,
             census: census::Census::default(),
         }
     }
@@ -195,13 +206,15 @@ impl Keyring {
     /// Stores a new key.
     ///
     /// # Errors
-    /// When the store fails; a key of this ARN cannot exist, its id being random.
+    /// [`OpError::LimitExceeded`], and failures of the store; a key of this ARN cannot exist, its id being random.
     pub(crate) async fn insert_key(&self, mut record: KeyRecord) -> Result<(), OpError> {
+        let counted = self.a_key_of(record.arn.account, record.arn.region);
+        let _counting = self.count_gate(counted).await;
         let _gate = self.key_gate(&record.arn).await;
         let batch = self.reschedule(Batch::new(), None, &mut record)?;
         let (batch, version) = self.put_key(batch, &record, Expect::Absent)?;
         let entry = KeyEntry::new(record, version, KeyGrants::default(), Arc::from([]))?;
-        self.store.commit(batch).await?;
+        self.commit_counting(batch, &[Change::By(counted, 1)]).await?;
         self.census.note(&entry.record.arn, None, Some(entry.record.state));
         self.keys.insert(entry.record.arn, Arc::new(entry));
         Ok(())
@@ -210,7 +223,7 @@ impl Keyring {
     /// Stores a new alias of a key. `admit` sees the key as it is when the alias is written, and may refuse.
     ///
     /// # Errors
-    /// What `admit` returns, [`OpError::AliasExists`], and failures of the store.
+    /// What `admit` returns, [`OpError::AliasExists`], [`OpError::LimitExceeded`], and failures of the store.
     pub(crate) async fn insert_alias(
         &self,
         record: AliasRecord,
@@ -221,13 +234,15 @@ impl Keyring {
             return Err(OpError::AliasExists(record.arn));
         }
         let key = KeyArn { account: record.arn.account, region: record.arn.region, key: record.target };
-        let _room = self.room_for_alias(&key).await?;
+        let counted = Counted::Aliases(key);
+        let _counting = self.count_gate(counted).await;
         for _ in 0..CHANGE_TRIES {
             let (key_record, key_version) = self.stored_key(&key).await?;
             admit(&key_record)?;
             let (batch, version) = self.put_alias(Batch::new(), &record, Expect::Absent)?;
             let batch = batch.check(Table::Keys, key_name(&key), Expect::At(key_version));
-            let outcome = self.store.commit(self.put_alias_index(batch, &record)?).await;
+            let batch = self.put_alias_index(batch, &record)?;
+            let outcome = self.commit_counting(batch, &[Change::By(counted, 1)]).await;
             self.refresh_aliases_of(&key).await;
             match outcome {
                 Ok(()) => {
@@ -235,11 +250,11 @@ impl Keyring {
                     return Ok(());
                 }
                 // The key was changed meanwhile: look at it again.
-                Err(StoreError::Conflict { table: Table::Keys, .. }) => {}
-                Err(StoreError::Conflict { .. }) => return Err(OpError::AliasExists(record.arn)),
+                Err(OpError::Store(StoreError::Conflict { table: Table::Keys, .. })) => {}
+                Err(OpError::Store(StoreError::Conflict { .. })) => return Err(OpError::AliasExists(record.arn)),
                 Err(failed) => {
                     self.aliases.remove(&record.arn);
-                    return Err(failed.into());
+                    return Err(failed);
                 }
             }
         }
@@ -250,7 +265,7 @@ impl Keyring {
     /// the alias is written, and may refuse. `false` when the alias points elsewhere by now: ask again.
     ///
     /// # Errors
-    /// What `admit` returns, [`OpError::NotFound`] when the alias is gone, and failures of the store.
+    /// What `admit` returns, [`OpError::NotFound`] when the alias is gone, [`OpError::LimitExceeded`], and failures of the store.
     pub(crate) async fn move_alias(
         &self,
         arn: &AliasArn,
@@ -260,7 +275,8 @@ impl Keyring {
         admit: impl Fn(&KeyRecord) -> Result<(), OpError>,
     ) -> Result<bool, OpError> {
         let _gate = self.gate(arn).await;
-        let _room = if from == to.key { None } else { Some(self.room_for_alias(to).await?) };
+        let counted = Counted::Aliases(*to);
+        let _counting = if from == to.key { None } else { Some(self.count_gate(counted).await) };
         for _ in 0..CHANGE_TRIES {
             let kept = self.load_alias(arn).await?.ok_or_else(|| no_such_alias(arn))?;
             if kept.record.target != from {
@@ -271,11 +287,13 @@ impl Keyring {
             let record = AliasRecord { target: to.key, last_updated_date: now, ..AliasRecord::clone(&kept.record) };
             let batch = Batch::new().check(Table::Keys, key_name(to), Expect::At(key_version));
             let (mut batch, version) = self.put_alias(batch, &record, Expect::At(kept.version))?;
+            let mut changes = Vec::new();
             if to.key != from {
                 batch = batch.delete(Table::AliasesByKey, alias_by_key_name(arn, from), Version::FIRST);
                 batch = self.put_alias_index(batch, &record)?;
+                changes = vec![Change::By(Counted::Aliases(KeyArn { key: from, ..*to }), -1), Change::By(counted, 1)];
             }
-            let outcome = self.store.commit(batch).await;
+            let outcome = self.commit_counting(batch, &changes).await;
             for target in [kept.record.target, record.target] {
                 self.refresh_aliases_of(&KeyArn { account: arn.account, region: arn.region, key: target }).await;
             }
@@ -284,10 +302,10 @@ impl Keyring {
                     self.aliases.insert(arn.clone(), Kept { record: Arc::new(record), version });
                     return Ok(true);
                 }
-                Err(StoreError::Conflict { .. }) => drop(self.aliases.remove(arn)),
+                Err(OpError::Store(StoreError::Conflict { .. })) => drop(self.aliases.remove(arn)),
                 Err(failed) => {
                     self.aliases.remove(arn);
-                    return Err(failed.into());
+                    return Err(failed);
                 }
             }
         }
@@ -310,14 +328,14 @@ impl Keyring {
                 alias_by_key_name(arn, of),
                 Version::FIRST,
             );
-            let outcome = self.store.commit(batch).await;
-            self.aliases.remove(arn);
             let key = KeyArn { account: arn.account, region: arn.region, key: kept.record.target };
+            let outcome = self.commit_counting(batch, &[Change::By(Counted::Aliases(key), -1)]).await;
+            self.aliases.remove(arn);
             self.refresh_aliases_of(&key).await;
             match outcome {
                 Ok(()) => return Ok(true),
-                Err(StoreError::Conflict { .. }) => {}
-                Err(failed) => return Err(failed.into()),
+                Err(OpError::Store(StoreError::Conflict { .. })) => {}
+                Err(failed) => return Err(failed),
             }
         }
         Err(OpError::Throttled)
@@ -424,18 +442,6 @@ impl Keyring {
         usize::try_from(self.hasher.hash_one(name) % GATES as u64).expect("below 256")
     }
 
-    /// Refuses one alias more than a key may have. The guard is held until the alias is written.
-    async fn room_for_alias(&self, key: &KeyArn) -> Result<MutexGuard<'_, ()>, OpError> {
-        let guard = self.quota_gates[self.gate_of(key)].lock().await;
-        let prefix = format!("{}{}/", place(key.account, key.region), key.key);
-        let found = self.store.scan(Table::AliasesByKey, prefix.as_bytes(), None, ALIASES_OF_A_KEY_MAX).await?;
-        if found.len() < ALIASES_OF_A_KEY_MAX {
-            Ok(guard)
-        } else {
-            Err(OpError::LimitExceeded("The key has 50 aliases already.".into()))
-        }
-    }
-
     /// The key as it stands in the store, past the memory; needs no gate.
     async fn stored_key(&self, arn: &KeyArn) -> Result<(KeyRecord, Version), OpError> {
         let record = self.store.get(Table::Keys, &key_name(arn)).await?.ok_or_else(|| no_such_key(arn))?;
@@ -455,12 +461,19 @@ impl Keyring {
     /// The names of the aliases that point to the key.
     async fn alias_names_of(&self, key: &KeyArn) -> Result<Arc<[AliasName]>, OpError> {
         let prefix = format!("{}{}/", place(key.account, key.region), key.key);
-        let records = self.store.scan(Table::AliasesByKey, prefix.as_bytes(), None, ALIASES_OF_A_KEY_READ_MAX).await?;
-        let name = |record: &Record| {
-            self.open(Table::AliasesByKey, record)?;
-            parse_tail::<AliasName>(&record.key, prefix.len())
-        };
-        records.iter().map(name).collect()
+        let (mut names, mut after) = (Vec::new(), None::<Vec<u8>>);
+        loop {
+            let table = Table::AliasesByKey;
+            let records = self.store.scan(table, prefix.as_bytes(), after.as_deref(), ALIASES_AT_ONCE).await?;
+            for record in &records {
+                self.open(table, record)?;
+                names.push(parse_tail::<AliasName>(&record.key, prefix.len())?);
+            }
+            match records.into_iter().next_back() {
+                Some(last) if names.len().is_multiple_of(ALIASES_AT_ONCE) => after = Some(last.key),
+                Some(_) | None => return Ok(names.into()),
+            }
+        }
     }
 
     /// Reads the names of the key's aliases anew after one of them changed; a key that is not in memory reads them when it

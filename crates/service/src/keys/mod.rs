@@ -16,7 +16,7 @@ pub(crate) use find::{Forms, KeyName};
 pub(crate) use grant_tokens::{check_grant_tokens, make_grant_token, read_grant_token};
 pub(crate) use grants::{KeptGrant, principal, proposed};
 pub(crate) use keyring::{Keyring, SeededKey};
-pub(crate) use keyring::{check_room, no_such_alias, no_such_grant, no_such_key};
+pub(crate) use keyring::{no_such_alias, no_such_grant, no_such_key};
 pub(crate) use last_usage::LastUsage;
 pub(crate) use lifecycle::{
     Passed, check_external, check_no_replica, check_primary, check_rotates, let_time_pass, new_materials,

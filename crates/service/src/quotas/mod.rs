@@ -1,7 +1,8 @@
 //! Quotas: how much an account may have, and how often it may call (KMS Developer Guide, "Quotas").
 //!
 //! # Invariants
-//! - Quotas are the caller's account's, each Region by itself: what one account does leaves no other account less.
+//! - Quotas are an account's, each Region by itself: what one account does leaves no other account less. Calls count against the
+//!   caller's account; keys, aliases and grants against the account or the key that they belong to.
 //! - Every operation stands in one table with the request quota that its calls count against ([`requests`]).
 //!
 //! # Not here
@@ -9,9 +10,11 @@
 //! rotations on demand, grant tokens of a request. The quotas of IAM are in `iam::rules`.
 
 mod requests;
+mod resources;
 mod throttle;
 
 pub use requests::{BadRate, NoSuchQuota, RequestQuota, RequestRates};
+pub use resources::ResourceQuotas;
 pub(crate) use throttle::{OverRate, Throttle};
 
 /// What the accounts of a node may have and do.
@@ -19,11 +22,13 @@ pub(crate) use throttle::{OverRate, Throttle};
 pub struct Quotas {
     /// How often they may call. Without it as often as they like.
     pub requests: Option<RequestRates>,
+    /// How much they may have.
+    pub resources: ResourceQuotas,
 }
 
 impl Quotas {
     /// AWS's defaults.
     pub fn aws_defaults() -> Self {
-        Self { requests: Some(RequestRates::default()) }
+        Self { requests: Some(RequestRates::default()), resources: ResourceQuotas::aws_defaults() }
     }
 }

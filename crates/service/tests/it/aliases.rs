@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use strongroom_core::generated::{KeySpec, KeyUsage, OpName};
-use strongroom_service::Request;
+use strongroom_service::{Quotas, Request, ResourceQuotas};
 use strongroom_store::MemoryStore;
 
 use crate::fixtures::{blob, bytes};
@@ -48,7 +48,8 @@ fn all_at_once(kms: &TestKms, op: OpName, bodies: &[Value]) -> usize {
 
 #[test]
 fn fifty_aliases_and_no_more_however_many_come_at_once() {
-    let kms = TestKms::over(Arc::new(SlowStore(MemoryStore::new())));
+    let quotas = Quotas { requests: None, resources: ResourceQuotas::aws_defaults() };
+    let kms = TestKms::with_quotas_over(Arc::new(SlowStore(MemoryStore::new())), quotas);
     let key = kms.create_key(KeySpec::SymmetricDefault, KeyUsage::EncryptDecrypt);
     let create = |at: usize| json!({"AliasName": format!("alias/n{at}"), "TargetKeyId": key.id});
     let bodies: Vec<_> = (0..70).map(create).collect();

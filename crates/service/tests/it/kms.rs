@@ -17,8 +17,9 @@ use strongroom_service::{
     AccessKeyConfig, AccountConfig, DevTools, IdentityConfig, Limits, Node, Parts, Quotas, Regions, Reply, Request,
     Role, StartError, TlsDetails, audit_facts,
 };
-use strongroom_store::{MemoryStore, Store};
+use strongroom_store::{MemoryStore, Store, Table, encode};
 use strongroom_vault::seal::{MemorySeal, SealError, SealProvider};
+use strongroom_vault::{Genesis, Vault};
 use strongroom_wire::sigv4::{Credentials, Scope, sign};
 
 /// The account that owns the keys of a test.
@@ -94,6 +95,28 @@ impl TestKms {
     pub(crate) fn with_quotas(quotas: Quotas) -> Self {
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_790_000_000_123)));
         Self::launch(Arc::new(MemoryStore::new()), new_seal(), clock, |parts| Parts { quotas, ..parts })
+    }
+
+    /// The first node over a store.
+    pub(crate) fn with_quotas_over(store: Arc<dyn Store>, quotas: Quotas) -> Self {
+        let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_790_000_000_123)));
+        Self::launch(store, new_seal(), clock, |parts| Parts { quotas, ..parts })
+    }
+
+    /// Another node over the same store, with these quotas.
+    pub(crate) fn restarted_with_quotas(&self, quotas: Quotas) -> Self {
+        let (store, seal, clock) = (Arc::clone(&self.store), Arc::clone(&self.seal), Arc::clone(&self.clock));
+        Self::launch(store, seal, clock, |parts| Parts { quotas, ..parts })
+    }
+
+    /// The root of trust of the store, for whoever writes records as they once were.
+    pub(crate) fn vault(&self) -> Vault {
+        let record = |key: &'static [u8]| {
+            let found = self.runtime.block_on(self.store.get(Table::Meta, key)).unwrap();
+            found.unwrap().value
+        };
+        let storage_key = encode::wrapped_from_bytes(&record(b"storage-key/1")).unwrap();
+        Vault::unseal(&*self.seal, &Genesis { sealed_root: record(b"root-key"), storage_key }).unwrap()
     }
 
     /// A node as `strongroom dev` has it.
@@ -270,9 +293,14 @@ impl TestKms {
 
     /// Calls as a user of `account` in `region`.
     pub(crate) fn call_as(&self, account: &str, region: &str, op: OpName, body: &Value) -> Answer {
+        self.runtime.block_on(self.calling_as(account, region, op, body))
+    }
+
+    /// The same for whoever makes several calls at once.
+    pub(crate) async fn calling_as(&self, account: &str, region: &str, op: OpName, body: &Value) -> Answer {
         let body = body.to_string();
         let headers = self.signed_headers(account, region, op, &body);
-        answer_of(&self.runtime.block_on(self.node.answer(Request {
+        let request = Request {
             method: "POST",
             path: "/",
             query: None,
@@ -280,7 +308,8 @@ impl TestKms {
             body: body.as_bytes(),
             peer: IpAddr::V4(Ipv4Addr::LOCALHOST),
             tls: None,
-        })))
+        };
+        answer_of(&self.node.answer(request).await)
     }
 
     /// Calls as [`Self::call_as`] does, and gives the request's id.

@@ -32,6 +32,7 @@ mod policies;
 mod principals;
 mod query;
 mod quotas;
+mod resource_quotas;
 mod rotation;
 mod sessions;
 mod states;

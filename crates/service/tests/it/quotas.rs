@@ -15,7 +15,7 @@ fn one_a_second(others: &[(RequestQuota, f64)]) -> TestKms {
     for (quota, rate) in RequestQuota::all().map(|quota| (quota, 1.0)).chain(others.iter().copied()) {
         rates.set(quota, rate).unwrap();
     }
-    TestKms::with_quotas(Quotas { requests: Some(rates) })
+    TestKms::with_quotas(Quotas { requests: Some(rates), ..Quotas::default() })
 }
 
 fn is_throttled(answer: &Answer) -> bool {

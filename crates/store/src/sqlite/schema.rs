@@ -11,7 +11,7 @@ use crate::Error;
 pub(super) const APPLICATION_ID: u32 = u32::from_be_bytes(*b"STRG");
 
 /// What makes an empty database into ours, step by step.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_records.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_records.sql"), include_str!("migrations/0002_counts.sql")];
 
 /// The schema version that this program reads and writes.
 pub(super) const SCHEMA_VERSION: u32 = MIGRATIONS.len() as u32;

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use strongroom_service::RequestRates;
+use strongroom_service::{RequestRates, ResourceQuotas};
 
 use super::*;
 
@@ -83,6 +83,12 @@ fn quotas_are_those_of_aws_but_for_what_is_given() {
     check("CreateKey", 7.0);
     check("Cryptographic operations (RSA)", f64::INFINITY);
     check("CreateAlias", 5.0);
+    let aws = ResourceQuotas::aws_defaults();
+    assert_eq!(rates("").resources, aws);
+    assert_eq!(rates("[quotas]\nthrottle = false").resources, aws);
+    let given = rates("[quotas]\nkeys = 1_000_000\naliases_per_key = 1\ngrants_per_key = inf").resources;
+    let expect = ResourceQuotas { keys: Some(1_000_000), aliases_per_key: Some(1), grants_per_key: None };
+    assert_eq!(given, expect);
 }
 
 #[test]
@@ -134,6 +140,12 @@ fn what_is_wrong_is_named_by_line_and_field() {
     check("[admin]", &url("https:///keys"), plain);
     let twice = format!("[[oidc.issuer]]\nurl = \"{good}\"\njwks_file = \"k\"\n{}", url("https://issuer.example/keys"));
     check("[admin]", &twice, ", line 27, oidc.issuer.url: this issuer stands here twice");
+    for bad in ["0", "-1", "1.5", "1000000001", "nan", "-inf"] {
+        let quota = format!("[quotas]\nkeys = {bad}\n[admin]");
+        check("[admin]", &quota, ", line 24, quotas.keys: a quota is a whole number from 1");
+    }
+    check("[admin]", "[quotas]\naliases_per_key = 0\n[admin]", ", line 24, quotas.aliases_per_key: a quota");
+    check("[admin]", "[quotas]\ngrants_per_key = 0\n[admin]", ", line 24, quotas.grants_per_key: a quota");
     check("65536", "1", ", line 10, limits.body_bytes: must be at least 8192");
     check("65536", "\"1\"", ", line 11, body_bytes: expected usize");
     check("65536", "-1", ", line 11, body_bytes: expected usize");

@@ -16,7 +16,7 @@ use crate::error::OpError;
 use crate::keys::{check_tags, read_policy};
 use crate::ops::grants::{check_grant_fit, read_grant_terms};
 
-/// Aliases that a key can have (behaviours 10.1), and grants that are written together with a key.
+/// Aliases and grants that are written together with a key; a quota can allow fewer.
 const ALIASES_MAX: usize = 50;
 const GRANTS_MAX: usize = 200;
 const DESCRIPTION_CHARS_MAX: usize = 8_192;
@@ -190,7 +190,7 @@ impl SeedKey {
 
     fn check_names(&self, all: &mut Vec<Found>) {
         if self.aliases.len() > ALIASES_MAX {
-            all.push(found("aliases", format!("a key can have {ALIASES_MAX} aliases")));
+            all.push(found("aliases", format!("{ALIASES_MAX} aliases of a key can be seeded")));
         }
         for (number, alias) in self.aliases.iter().enumerate() {
             if alias.is_reserved() {

@@ -1,11 +1,12 @@
 //! What the store remembers of a seed, and the sowing: first all questions to the store, then all writes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use strongroom_authz::policy::Policy;
 use strongroom_authz::policy::model::{PolicyKind, PrincipalKind};
 use strongroom_core::identity::NamedPrincipal;
+use strongroom_core::ids::{AccountId, Region};
 use strongroom_core::world::{Rng, Timestamp};
 use strongroom_store::{Record, Store, Table, Version};
 use strongroom_vault::{RecordName, Vault};
@@ -68,6 +69,7 @@ impl Sower<'_> {
     pub(crate) async fn sow(&mut self, seed: Seed) -> Result<Vec<SeedProblem>, OpError> {
         let mut problems = seed.check();
         let mut new_keys = Vec::new();
+        let mut new_in: HashMap<(AccountId, Region), usize> = HashMap::new();
         let mut new_accounts = Vec::new();
         if !problems.is_empty() {
             return Ok(problems);
@@ -79,6 +81,9 @@ impl Sower<'_> {
                 Verdict::Known => {}
                 Verdict::New => {
                     problems.extend(self.aliases_that_are_there(&at, key).await?);
+                    let nth = new_in.entry((key.arn.account, key.arn.region)).or_insert(0);
+                    *nth += 1;
+                    problems.extend(self.beyond_quotas(&at, key, *nth).await?);
                     let parties = self.parties_of(&seed, &at, key, &mut problems).await?;
                     new_keys.push((key, Note { plain: note.1.to_bytes()?, key: note.0 }, parties));
                 }
@@ -118,6 +123,15 @@ impl Sower<'_> {
             self.directory.configure_seeded(account);
         }
         Ok(problems)
+    }
+
+    /// What a quota says against a key that is the `nth` new one of its account in its Region.
+    async fn beyond_quotas(&self, at: &str, key: &SeedKey, nth: usize) -> Result<Option<SeedProblem>, OpError> {
+        match self.keyring.check_room_for_seeded(&key.arn, nth, key.aliases.len(), key.grants.len()).await {
+            Ok(()) => Ok(None),
+            Err(OpError::LimitExceeded(text)) => Ok(Some(contradiction(at, &text))),
+            Err(failed) => Err(failed),
+        }
     }
 
     /// Whether something is new, was seeded just so before, or contradicts what is there.

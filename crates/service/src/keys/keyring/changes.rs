@@ -12,6 +12,7 @@ use strongroom_core::family::Family;
 use strongroom_core::key::KeyRecord;
 use strongroom_store::{Batch, Error as StoreError, Expect, Table};
 
+use super::counts::Change;
 use super::{CHANGE_TRIES, Keyring, key_name};
 use crate::error::OpError;
 use crate::keys::entry::KeyEntry;
@@ -134,7 +135,7 @@ impl Keyring {
     /// node changed one of them.
     async fn commit_members(&self, entries: &[Arc<KeyEntry>], family: Family) -> Result<bool, OpError> {
         let mut batch = Batch::new();
-        let mut changed = Vec::new();
+        let (mut changed, mut counted) = (Vec::new(), Vec::new());
         for (at, mut record) in family.into_members().enumerate() {
             let entry = entries.get(at);
             batch = self.reschedule(batch, entry.and_then(|entry| entry.record.scheduled), &mut record)?;
@@ -144,7 +145,10 @@ impl Keyring {
                     continue;
                 }
                 Some(entry) => Expect::At(entry.version),
-                None => Expect::Absent,
+                None => {
+                    counted.push(Change::By(self.a_key_of(record.arn.account, record.arn.region), 1));
+                    Expect::Absent
+                }
             };
             let (next, version) = self.put_key(batch, &record, expect)?;
             batch = next;
@@ -156,7 +160,7 @@ impl Keyring {
         if changed.is_empty() {
             return Ok(true);
         }
-        let outcome = self.store.commit(batch).await;
+        let outcome = self.commit_counting(batch, &counted).await;
         if outcome.is_ok() {
             for entry in changed {
                 let arn = &entry.record.arn;
@@ -170,8 +174,8 @@ impl Keyring {
             self.keys.remove(arn);
         }
         match outcome {
-            Err(StoreError::Conflict { .. }) => Ok(false),
-            outcome => Ok(outcome.map(|()| true)?),
+            Err(OpError::Store(StoreError::Conflict { .. })) => Ok(false),
+            outcome => outcome.map(|()| true),
         }
     }
 }

@@ -15,6 +15,7 @@ use strongroom_core::key::KeyRecord;
 use strongroom_core::world::Timestamp;
 use strongroom_store::{Batch, Error as StoreError, Expect, Table, Version};
 
+use super::counts::{Change, Counted};
 use super::{CHANGE_TRIES, Keyring, alias_by_key_name, alias_name, key_name, parse_tail, place};
 use crate::error::OpError;
 
@@ -77,7 +78,15 @@ impl Keyring {
                 },
                 false => batch.check(Table::Keys, key_name(arn), Expect::At(version)),
             };
-            match self.store.commit(batch).await {
+            let counted = match is_last {
+                true => vec![
+                    Change::By(self.a_key_of(arn.account, arn.region), -1),
+                    Change::Forget(Counted::Aliases(*arn)),
+                    Change::Forget(Counted::Grants(*arn)),
+                ],
+                false => Vec::new(),
+            };
+            match self.commit_counting(batch, &counted).await {
                 Ok(()) => {
                     gone.extend(aliases);
                     if is_last {
@@ -88,8 +97,8 @@ impl Keyring {
                         return Ok(Some(record));
                     }
                 }
-                Err(StoreError::Conflict { .. }) => conflicts += 1,
-                Err(failed) => return Err(failed.into()),
+                Err(OpError::Store(StoreError::Conflict { .. })) => conflicts += 1,
+                Err(failed) => return Err(failed),
             }
         }
         Err(OpError::Throttled)

@@ -11,11 +11,10 @@ use strongroom_store::{Batch, Error as StoreError, Expect, Table, Version, encod
 
 use super::super::entry::KeyEntry;
 use super::super::grants::{KeptGrant, KeyGrants};
+use super::counts::{Change, Counted};
 use super::{CHANGE_TRIES, Keyring, key_name, no_such_key, parse_tail, place};
 use crate::error::OpError;
 
-/// Grants on one key (behaviours 12.2).
-pub(crate) const GRANTS_OF_A_KEY_MAX: usize = 50_000;
 /// Records read at once when a key is loaded.
 const SCAN_RECORDS: usize = 1_000;
 
@@ -81,7 +80,6 @@ impl Keyring {
             if let Some(twin) = entry.grants.twin_of(&grant) {
                 return Ok(twin);
             }
-            check_room(&entry.grants)?;
             let version = Expect::Absent.next_version();
             let kept = KeptGrant::new(grant.clone(), version)?;
             let name = grant_name(&arn, grant.id);
@@ -91,15 +89,16 @@ impl Keyring {
                 batch = self.put(batch, Table::GrantsByRetiringPrincipal, &name, Expect::Absent, &[])?;
             }
             let batch = batch.check(Table::Keys, key_name(&arn), Expect::At(entry.version));
-            match self.store.commit(batch).await {
+            match self.commit_counting(batch, &[Change::By(Counted::Grants(arn), 1)]).await {
                 Ok(()) => {
                     self.replace_grants(&entry, |grants| grants.insert(kept));
                     return Ok(grant.id);
                 }
-                Err(StoreError::Conflict { .. }) => drop(self.keys.remove(&arn)),
+                Err(OpError::Store(StoreError::Conflict { .. })) => drop(self.keys.remove(&arn)),
+                Err(refused @ OpError::LimitExceeded(_)) => return Err(refused),
                 Err(failed) => {
                     self.keys.remove(&arn);
-                    return Err(failed.into());
+                    return Err(failed);
                 }
             }
         }
@@ -120,15 +119,15 @@ impl Keyring {
             if let Some(name) = retiring_name(&grant.record) {
                 batch = batch.delete(Table::GrantsByRetiringPrincipal, name, Version::FIRST);
             }
-            match self.store.commit(batch).await {
+            match self.commit_counting(batch, &[Change::By(Counted::Grants(arn), -1)]).await {
                 Ok(()) => {
                     self.replace_grants(&entry, |grants| grants.remove(id));
                     return Ok(());
                 }
-                Err(StoreError::Conflict { .. }) => drop(self.keys.remove(&arn)),
+                Err(OpError::Store(StoreError::Conflict { .. })) => drop(self.keys.remove(&arn)),
                 Err(failed) => {
                     self.keys.remove(&arn);
-                    return Err(failed.into());
+                    return Err(failed);
                 }
             }
         }
@@ -228,18 +227,6 @@ impl Keyring {
     }
 }
 
-/// Refuses one grant more than a key may have.
-///
-/// # Errors
-/// [`OpError::LimitExceeded`].
-pub(crate) fn check_room(grants: &KeyGrants) -> Result<(), OpError> {
-    if grants.len() < GRANTS_OF_A_KEY_MAX {
-        Ok(())
-    } else {
-        Err(OpError::LimitExceeded("The key has 50000 grants already.".into()))
-    }
-}
-
 /// The text for a grant that is not there.
 pub(crate) fn no_such_grant(id: GrantId) -> OpError {
     OpError::NotFound(format!("Grant ID {id} not found"))
@@ -270,18 +257,6 @@ mod tests {
             },
             principals: Vec::new(),
         }
-    }
-
-    #[test]
-    fn a_key_has_room_for_so_many_grants_and_no_more() {
-        let mut grants = KeyGrants::default();
-        for number in 0..50_000 {
-            assert!(check_room(&grants).is_ok(), "after {number}");
-            grants.insert(KeptGrant::new(grant(number, None), Version::FIRST).expect("a grant"));
-        }
-        assert!(matches!(check_room(&grants), Err(OpError::LimitExceeded(_))));
-        grants.remove(GrantId([0; 32]));
-        assert!(check_room(&grants).is_ok());
     }
 
     #[test]

@@ -7,6 +7,7 @@ use strongroom_core::key::{AliasRecord, KeyRecord};
 use strongroom_store::{Batch, Expect, Table, encode};
 
 use super::Keyring;
+use super::counts::{Change, Counted, signed};
 use super::grants::{grant_name, retiring_name};
 use crate::dev::Note;
 use crate::error::OpError;
@@ -22,7 +23,7 @@ impl Keyring {
     /// Stores all of it in one batch. The memory learns of it when it is first named.
     ///
     /// # Errors
-    /// When the store fails, or has one of these already.
+    /// When the store fails, or has one of these already, or a quota has no room.
     pub(crate) async fn insert_seeded(&self, key: SeededKey, note: Note) -> Result<(), OpError> {
         let SeededKey { record, aliases, grants } = key;
         let mut record = Arc::unwrap_or_clone(record);
@@ -40,6 +41,11 @@ impl Keyring {
             }
         }
         let batch = self.put(batch, Table::Meta, &note.key, Expect::Absent, &note.plain)?;
-        Ok(self.store.commit(batch).await?)
+        let counted = [
+            Change::By(self.a_key_of(record.arn.account, record.arn.region), 1),
+            Change::By(Counted::Aliases(record.arn), signed(aliases.len())),
+            Change::By(Counted::Grants(record.arn), signed(grants.len())),
+        ];
+        self.commit_counting(batch, &counted).await
     }
 }

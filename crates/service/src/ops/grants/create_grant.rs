@@ -12,7 +12,7 @@ use super::read_party;
 use crate::context::{Asked, AskedGrant};
 use crate::error::OpError;
 use crate::frame::{Cx, Operation};
-use crate::keys::{Forms, KeyName, check_room, make_grant_token, proposed};
+use crate::keys::{Forms, KeyName, make_grant_token, proposed};
 use crate::ops::crypto::end_dry_run;
 
 /// Pairs in each encryption context of a constraint (behaviours 12.2).
@@ -43,8 +43,8 @@ impl Operation for CreateGrant {
         let record = key.resource();
         check_fit(record, &terms)?;
         cx.check_state(record)?;
-        if let Some(entry) = cx.keyring().entry(&record.arn).await? {
-            check_room(&entry.grants)?;
+        if *dry_run == Some(true) {
+            cx.keyring().check_room_for_grant(&record.arn).await?;
         }
         end_dry_run(*dry_run)?;
 

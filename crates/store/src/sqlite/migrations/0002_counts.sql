@@ -1,0 +1,2 @@
+-- Nothing changes here. Records of table 24 count keys, aliases and grants: a release that does not know them would change what is
+-- counted and not the counts, so it must not open this database.
