@@ -41,6 +41,7 @@ def test_calls_are_counted_by_operation_and_code(server):
     assert 0 < figures['strongroom_crypto_duration_seconds_sum{service="kms",operation="Encrypt"}'] < 1
     assert figures['strongroom_store_duration_seconds_count{verb="commit"}'] >= 2
     assert figures['strongroom_cache_requests_total{cache="keys",result="hit"}'] >= 3
+    assert 1_000 < figures["strongroom_key_cache_bytes"] < 1_000_000
 
 
 def keys_by_state(server):

@@ -78,6 +78,8 @@ pub struct Limits {
     pub slow_wait_max_ms: u32,
     /// What each of these threads does first: the process makes it give way to those that serve connections.
     pub on_slow_thread_start: fn(),
+    /// Bytes that keys in memory may take, about: their records, policies and grants. One that is named and not there is read.
+    pub key_cache_bytes: u64,
     /// How often the node looks for keys that time changes. Without it nobody looks but [`Node::run_due_tasks`].
     pub task_period: Option<Duration>,
 }
@@ -87,7 +89,13 @@ impl Default for Limits {
     fn default() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let task_period = Some(Duration::from_secs(1));
-        Self { slow_threads: (cores / 2).max(1), slow_wait_max_ms: 2_000, on_slow_thread_start: || (), task_period }
+        Self {
+            slow_threads: (cores / 2).max(1),
+            slow_wait_max_ms: 2_000,
+            on_slow_thread_start: || (),
+            key_cache_bytes: 256 << 20,
+            task_period,
+        }
     }
 }
 
@@ -227,8 +235,13 @@ impl Node {
         let issuers = Issuers::new(identity.issuers.clone());
         let mut directory = Directory::start(foundation, identity, strangers(mode)).await?;
         let slow = Arc::new(SlowPool::new(&limits)?);
-        let keyring =
-            Arc::new(Keyring::new(Arc::clone(&store), Arc::clone(&vault), Arc::clone(&rng), quotas.resources));
+        let keyring = Arc::new(Keyring::new(
+            Arc::clone(&store),
+            Arc::clone(&vault),
+            Arc::clone(&rng),
+            quotas.resources,
+            limits.key_cache_bytes,
+        ));
         keyring.take_stock().await.map_err(StartError::Stock)?;
         if let Some(dev) = &mut dev {
             let (keyring, directory) = (&*keyring, &mut directory);
@@ -302,6 +315,7 @@ impl Node {
         families.extend(caches);
         families.extend(self.store.families());
         families.extend(self.keyring.key_families());
+        families.push(self.keyring.memory_family());
         families.extend(self.journal.families());
         // A node without an open root key does not come to be.
         families.push(Family::gauge(

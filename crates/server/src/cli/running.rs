@@ -111,6 +111,7 @@ async fn run_until_stopped<L: FnOnce() -> Result<Foundation, Failure>>(plan: Pla
         quotas: plan.quotas,
         limits: strongroom_service::Limits {
             on_slow_thread_start: process::give_way,
+            key_cache_bytes: limits.key_cache_bytes,
             ..strongroom_service::Limits::default()
         },
         audit: plan.audit,

@@ -77,6 +77,7 @@ const SAMPLE: &str = r#"The configuration file (TOML; relative paths are relativ
   reply_timeout_ms = 60000
   write_timeout_ms = 30000
   idle_timeout_ms = 1200000
+  key_cache_bytes = 268435456
   shutdown_timeout_ms = 15000
 
 Signals: SIGHUP reads the TLS pair again, SIGTERM and SIGINT finish what is under way and end; a second one ends at once."#;

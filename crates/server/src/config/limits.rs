@@ -1,4 +1,4 @@
-//! Every limit of the process's edge, with its default and its reason, in one place.
+//! Every limit of the process, with its default and its reason, in one place.
 
 use std::time::Duration;
 
@@ -32,6 +32,8 @@ pub struct Limits {
     pub write_timeout_ms: u64,
     /// How long a connection may wait for its next request. Long: some clients fail when an idle connection is closed.
     pub idle_timeout_ms: u64,
+    /// Bytes that keys in memory take at most, about: some 30,000 keys with default policies. Others are read when they are named.
+    pub key_cache_bytes: u64,
     /// After a signal to stop: how long what is under way may take.
     pub shutdown_timeout_ms: u64,
 }
@@ -51,6 +53,7 @@ impl Default for Limits {
             reply_timeout_ms: 60_000,
             write_timeout_ms: 30_000,
             idle_timeout_ms: 20 * 60_000,
+            key_cache_bytes: 256 << 20,
             shutdown_timeout_ms: 15_000,
         }
     }
@@ -71,6 +74,7 @@ impl Limits {
         at_least("header_fields", self.header_fields as u64, 16)?;
         at_least("body_bytes", self.body_bytes as u64, 8 << 10)?;
         at_least("streams_per_connection", self.streams_per_connection.into(), 1)?;
+        at_least("key_cache_bytes", self.key_cache_bytes, 1 << 20)?;
         at_least("handshake_timeout_ms", self.handshake_timeout_ms, 1)?;
         at_least("head_timeout_ms", self.head_timeout_ms, 1)?;
         at_least("body_timeout_ms", self.body_timeout_ms, 1)?;
@@ -92,6 +96,7 @@ impl Limits {
         at_most("header_fields", self.header_fields as u64, 1 << 12)?;
         at_most("body_bytes", self.body_bytes as u64, 64 << 20)?;
         at_most("streams_per_connection", self.streams_per_connection.into(), 1 << 16)?;
+        at_most("key_cache_bytes", self.key_cache_bytes, 1 << 40)?;
         at_most("handshake_timeout_ms", self.handshake_timeout_ms, LONGEST_MS)?;
         at_most("head_timeout_ms", self.head_timeout_ms, LONGEST_MS)?;
         at_most("body_timeout_ms", self.body_timeout_ms, LONGEST_MS)?;
@@ -151,6 +156,8 @@ mod tests {
         check(|limits| limits.connections = 0, "connections");
         check(|limits| limits.head_bytes = 4096, "head_bytes");
         check(|limits| limits.body_bytes = usize::MAX, "body_bytes");
+        check(|limits| limits.key_cache_bytes = 1_000_000, "key_cache_bytes");
+        check(|limits| limits.key_cache_bytes = u64::MAX, "key_cache_bytes");
         check(|limits| limits.idle_timeout_ms = u64::MAX, "idle_timeout_ms");
         check(|limits| limits.shutdown_timeout_ms = u64::MAX, "shutdown_timeout_ms");
 

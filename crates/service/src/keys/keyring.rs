@@ -14,6 +14,7 @@ mod changes;
 mod counts;
 mod destruction;
 mod grants;
+mod memory;
 mod schedule;
 mod seeding;
 mod stock;
@@ -23,7 +24,6 @@ use std::hash::{BuildHasher, Hash, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
-use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use strongroom_core::arn::{AliasArn, KeyArn};
 use strongroom_core::ids::{AccountId, AliasName, KeyId, Region};
@@ -37,19 +37,18 @@ use super::entry::KeyEntry;
 use super::grants::KeyGrants;
 use crate::error::OpError;
 use crate::health::Probe;
-use crate::metrics::CacheFigures;
+use crate::metrics::{CacheFigures, Family};
 use crate::node::TRACKING_START;
 use crate::quotas::ResourceQuotas;
 use counts::{Change, Counted};
+use memory::KeyMemory;
 
 pub(crate) use grants::no_such_grant;
 pub(crate) use seeding::SeededKey;
 
-/// Keys kept in memory at most. About 4 KB each; see [`Weight`] for grants.
-const KEYS_MAX: usize = 65_536;
 /// Names of a key's aliases that are read at once.
 const ALIASES_AT_ONCE: usize = 1_000;
-/// Aliases kept in memory at most.
+/// Aliases kept in memory at most, of less than 1 KB each.
 const ALIASES_MAX: usize = 65_536;
 /// Gates, each for the records that hash to it.
 const GATES: usize = 256;
@@ -69,23 +68,12 @@ impl<R> Clone for Kept<R> {
     }
 }
 
-/// What a key costs in memory: as much as one key, and as much again for every sixty-four grants. That is less than grants
-/// cost, so that the largest key still fits into the cache's smallest part.
-#[derive(Clone)]
-struct Weight;
-
-impl Weighter<KeyArn, Arc<KeyEntry>> for Weight {
-    fn weight(&self, _: &KeyArn, entry: &Arc<KeyEntry>) -> u64 {
-        1 + entry.grants.len() as u64 / 64
-    }
-}
-
 /// The keys and aliases of all accounts and Regions.
 pub(crate) struct Keyring {
     store: Arc<dyn Store>,
     vault: Arc<Vault>,
     rng: Arc<dyn Rng>,
-    keys: Cache<KeyArn, Arc<KeyEntry>, Weight>,
+    keys: KeyMemory,
     aliases: Cache<AliasArn, Kept<AliasRecord>>,
     /// For keys, their grants and their policies; a multi-Region key shares one with its relatives. Nobody who holds one of
     /// these waits for a gate.
@@ -120,8 +108,14 @@ fn alias_by_key_name(alias: &AliasArn, key: KeyId) -> Vec<u8> {
 }
 
 impl Keyring {
-    /// An empty memory over `store`.
-    pub(crate) fn new(store: Arc<dyn Store>, vault: Arc<Vault>, rng: Arc<dyn Rng>, quotas: ResourceQuotas) -> Self {
+    /// An empty memory over `store`; keys may take so many bytes of it.
+    pub(crate) fn new(
+        store: Arc<dyn Store>,
+        vault: Arc<Vault>,
+        rng: Arc<dyn Rng>,
+        quotas: ResourceQuotas,
+        memory_bytes: u64,
+    ) -> Self {
         let hasher = RandomState::new();
         // Nodes begin at different parts.
         let next_part = AtomicUsize::new(usize::from(hasher.hash_one(0).to_le_bytes()[0]));
@@ -129,7 +123,7 @@ impl Keyring {
             store,
             vault,
             rng,
-            keys: Cache::with_weighter(KEYS_MAX, KEYS_MAX as u64, Weight),
+            keys: KeyMemory::new(memory_bytes),
             aliases: Cache::new(ALIASES_MAX),
             key_gates: (0..GATES).map(|_| Mutex::new(())).collect(),
             gates: (0..GATES).map(|_| Mutex::new(())).collect(),
@@ -143,11 +137,18 @@ impl Keyring {
 
     /// The families of what is kept in memory.
     pub(crate) fn caches(&self) -> [CacheFigures; 2] {
-        let (keys, aliases) = (&self.keys, &self.aliases);
+        let aliases = &self.aliases;
         [
-            CacheFigures { name: "keys", hits: keys.hits(), misses: keys.misses(), entries: keys.len() },
+            self.keys.figures(),
             CacheFigures { name: "aliases", hits: aliases.hits(), misses: aliases.misses(), entries: aliases.len() },
         ]
+    }
+
+    /// What the keys in memory take of it.
+    pub(crate) fn memory_family(&self) -> Family {
+        #[expect(clippy::cast_precision_loss, reason = "no memory has 2^53 bytes")]
+        let bytes = self.keys.weight() as f64;
+        Family::gauge("strongroom_key_cache_bytes", "Bytes that keys in memory take, about", bytes)
     }
 
     /// Reads a sealed record that is there from the start, or any other when it is of a release that had none, and opens it.
@@ -483,7 +484,7 @@ impl Keyring {
         let Some(entry) = self.keys.get(key) else { return };
         match self.alias_names_of(key).await {
             Ok(aliases) => self.keys.insert(*key, Arc::new(entry.with_aliases(aliases))),
-            Err(_) => drop(self.keys.remove(key)),
+            Err(_) => self.keys.remove(key),
         }
     }
 

@@ -35,7 +35,7 @@ impl Keyring {
         let record = self.destroy_stored(&arn, now, &mut aliases).await;
         // Whatever became of it: the memory has to look again, at the relatives too.
         self.keys.remove(&arn);
-        key.resource().relatives().for_each(|relative| drop(self.keys.remove(&relative)));
+        key.resource().relatives().for_each(|relative| self.keys.remove(&relative));
         drop(gate);
         // An alias that is being read into memory at this moment is forgotten after that.
         for alias in aliases {

@@ -94,7 +94,7 @@ impl Keyring {
                     self.replace_grants(&entry, |grants| grants.insert(kept));
                     return Ok(grant.id);
                 }
-                Err(OpError::Store(StoreError::Conflict { .. })) => drop(self.keys.remove(&arn)),
+                Err(OpError::Store(StoreError::Conflict { .. })) => self.keys.remove(&arn),
                 Err(refused @ OpError::LimitExceeded(_)) => return Err(refused),
                 Err(failed) => {
                     self.keys.remove(&arn);
@@ -124,7 +124,7 @@ impl Keyring {
                     self.replace_grants(&entry, |grants| grants.remove(id));
                     return Ok(());
                 }
-                Err(OpError::Store(StoreError::Conflict { .. })) => drop(self.keys.remove(&arn)),
+                Err(OpError::Store(StoreError::Conflict { .. })) => self.keys.remove(&arn),
                 Err(failed) => {
                     self.keys.remove(&arn);
                     return Err(failed);
