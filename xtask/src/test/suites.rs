@@ -20,8 +20,7 @@ pub(super) enum Suite {
 }
 
 /// The fuzz targets of `fuzz/Cargo.toml`.
-const FUZZ_TARGETS: [&str; 9] =
-    ["json", "sigv4", "arn", "blob", "query", "policy", "condition", "decision", "jwt"];
+const FUZZ_TARGETS: [&str; 9] = ["json", "sigv4", "arn", "blob", "query", "policy", "condition", "decision", "jwt"];
 
 /// How long each fuzz target runs, in seconds.
 const FUZZ_SECONDS: u32 = 30;
