@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use strongroom_core::generated::{KeySpec, KeyUsage, OpName};
-use strongroom_store::MemoryStore;
+use strongroom_store::{MemoryStore, Store, Table};
 
 use crate::fixtures::{allow, allow_account, policy, smallest};
 use crate::kms::{TestKey, TestKms, expect_code};
@@ -85,6 +85,20 @@ fn a_use_survives_the_end_of_the_node_and_a_later_one_stays() {
     kms.wait_days(0);
     let third = TestKms::over(store);
     assert_eq!(usage(&third, &key)["Operation"], "GenerateDataKey");
+}
+
+/// A use that a node has not written yet when its key is destroyed leaves nothing behind.
+#[test]
+fn a_use_that_is_written_late_is_of_no_key() {
+    let store = Arc::new(MemoryStore::new());
+    let (one, other) = (TestKms::over(store.clone()), TestKms::over(store.clone()));
+    let key = symmetric(&one);
+    one.with_key(&key, OpName::Encrypt, &smallest(OpName::Encrypt, "")).unwrap();
+    other.with_key(&key, OpName::ScheduleKeyDeletion, &json!({"PendingWindowInDays": 7})).unwrap();
+    other.wait_days(7);
+    one.runtime().block_on(one.node().shut_down());
+    let left = one.runtime().block_on(store.scan(Table::LastUsage, b"", None, 10)).unwrap();
+    assert!(left.is_empty());
 }
 
 /// A key in use is not to be deleted: `kms:TrailingDaysWithoutKeyUsage` is known to the decision, also of what only the store

@@ -16,7 +16,7 @@ impl Keyring {
         Ok(self.usage_and_version(arn).await?.map(|(usage, _)| usage))
     }
 
-    /// Stores what these keys were last used for, in one batch. A later use that another node stored stays; of two of the same
+    /// Stores what these keys were last used for, in one batch; of keys that are no more it stores nothing. A later use that another node stored stays; of two of the same
     /// millisecond the one that comes is the later.
     ///
     /// # Errors
@@ -25,6 +25,10 @@ impl Keyring {
         for _ in 0..CHANGE_TRIES {
             let mut batch = Batch::new();
             for (arn, usage) in usages {
+                // A call that was under way when its key was destroyed tells of it too late.
+                if self.store.get(Table::Keys, &key_name(arn)).await?.is_none() {
+                    continue;
+                }
                 let expect = match self.usage_and_version(arn).await? {
                     Some((stored, _)) if stored.at > usage.at || stored == *usage => continue,
                     Some((_, version)) => Expect::At(version),
