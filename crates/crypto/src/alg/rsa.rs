@@ -200,7 +200,20 @@ impl PrivateKey {
         let parts = encoding::private_key_parts(RSA_ENCRYPTION, pkcs8).ok_or(ImportError::NotOfThisSpec)?;
         check_strength(size, &Numbers::parse(parts.private_key).ok_or(ImportError::NotOfThisSpec)?)?;
         let ours = encoding::pkcs8(RSA_ENCRYPTION, parts.private_key);
-        Self::from_stored(size, &ours).map_err(|_| ImportError::NotOfThisSpec)
+        let key = Self::from_stored(size, &ours).map_err(|_| ImportError::NotOfThisSpec)?;
+        if key.works() { Ok(key) } else { Err(ImportError::NotOfThisSpec) }
+    }
+
+    /// Whether what it signs verifies, and what is encrypted to it opens. The library parses numbers with which it then refuses to
+    /// compute, such as a private exponent beyond the modulus.
+    fn works(&self) -> bool {
+        const SIGNING: SigningAlgorithmSpec = SigningAlgorithmSpec::RsassaPssSha256;
+        const ENCRYPTION: EncryptionAlgorithmSpec = EncryptionAlgorithmSpec::RsaesOaepSha256;
+        const TRIAL: &[u8] = b"trial";
+        let signature = self.sign(SIGNING, Message::Raw(TRIAL));
+        let verifies = |signature: Vec<u8>| self.public.verify(SIGNING, Message::Raw(TRIAL), &signature).is_ok();
+        let opened = self.public.encrypt(ENCRYPTION, TRIAL).and_then(|sealed| self.decrypt(ENCRYPTION, &sealed));
+        signature.is_ok_and(verifies) && opened.is_ok_and(|opened| opened.expose() == TRIAL)
     }
 
     /// Takes the numbers of an `RSAPrivateKey` in its order, big-endian.

@@ -20,7 +20,7 @@ use sm2::elliptic_curve::sec1::ToSec1Point;
 use sm2::pke::{Cipher, DecryptingKey, EncryptingKey};
 use sm2::{ProjectivePoint, SecretKey};
 use strongroom_core::generated::{EncryptionAlgorithmSpec, SigningAlgorithmSpec};
-use strongroom_core::secret::{SecretArray, SecretBytes};
+use strongroom_core::secret::{SecretArray, SecretBytes, constant_time_eq};
 use strongroom_core::world::Rng;
 
 use super::encoding::{self, Algorithm};
@@ -35,6 +35,12 @@ const DEFAULT_ID: &str = "1234567812345678";
 
 pub(crate) const SCALAR_BYTES: usize = 32;
 const DIGEST_BYTES: usize = 32;
+
+/// The group's order less one. A private key is smaller than this (GB/T 32918.1, 6.1): with this one nothing can be signed.
+const FIRST_TOO_LARGE: [u8; SCALAR_BYTES] = [
+    0xff, 0xff, 0xff, 0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x72, 0x03, 0xdf,
+    0x6b, 0x21, 0xc6, 0x05, 0x2b, 0x53, 0xbb, 0xf4, 0x09, 0x39, 0xd5, 0x41, 0x22,
+];
 
 /// A public key.
 pub(crate) struct PublicKey {
@@ -178,7 +184,10 @@ impl PrivateKey {
     }
 
     pub(crate) fn from_scalar(scalar: &[u8; SCALAR_BYTES]) -> Option<Self> {
-        // Zero and numbers from the group's order on are refused.
+        if constant_time_eq(scalar, &FIRST_TOO_LARGE) {
+            return None;
+        }
+        // Zero and numbers from the group's order on are refused here.
         let secret = SecretKey::from_slice(scalar).ok()?;
         let signing = Box::new(SigningKey::new(DEFAULT_ID, &secret).ok()?);
         let decrypting = Box::new(DecryptingKey::new(secret.clone()));
@@ -301,10 +310,14 @@ mod tests {
         let import = |scalar: &[u8]| {
             PrivateKey::import(&encoding::pkcs8(KEY_ALGORITHM, &encoding::ec_private_key(scalar, None))).map(drop)
         };
-        let mut last = order.clone();
-        last[31] -= 1;
+        let (mut last, mut too_large) = (order.clone(), order.clone());
+        last[31] -= 2;
+        too_large[31] -= 1;
         assert_eq!(import(&last), Ok(()));
-        for bad in [&order[..], &[0; 32], &[0xff; 32], &[1; 31], &[1; 33], &[]] {
+        let key = PrivateKey::from_scalar(&last.try_into().expect("32 bytes")).expect("in range");
+        let signature = key.sign(SIGNING, Message::Raw(b"m"), &SystemRng).expect("signs");
+        assert_eq!(key.public.verify(SIGNING, Message::Raw(b"m"), &signature), Ok(()));
+        for bad in [&order[..], &too_large, &[0; 32], &[0xff; 32], &[1; 31], &[1; 33], &[]] {
             assert_eq!(import(bad), Err(ImportError::NotOfThisSpec), "{bad:02x?}");
         }
     }
