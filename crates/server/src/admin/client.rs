@@ -11,11 +11,12 @@ use hyper_util::rt::TokioIo;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use strongroom_core::secret::SecretBytes;
+use strongroom_service::Mode;
 use tokio::net::TcpStream;
 
-use super::token;
+use super::{dev, token};
 use crate::config::{Config, ConfigError, read_secret_file};
-use crate::net::{Whole, read_whole};
+use crate::net::{MODE, Whole, read_whole};
 
 /// Where `strongroom dev` has its admin listener unless it is told otherwise.
 pub const DEV_ADDRESS: &str = "127.0.0.1:4600";
@@ -74,6 +75,11 @@ pub enum ClientError {
         /// The server's own words.
         message: String,
     },
+    /// It has nothing for those who test.
+    #[error(
+        "the server on {0} is not `strongroom dev`: clock, faults, snapshots and reset are for tests, and no other server has them"
+    )]
+    NotDev(SocketAddr),
     /// It answers what is not expected.
     #[error("what answers on {0} is not the admin listener of this release")]
     Foreign(SocketAddr),
@@ -150,7 +156,12 @@ impl Client {
         let no_server = |problem: String| ClientError::NoServer { address: self.address, problem };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| no_server(error.to_string()))?;
-        runtime.block_on(self.exchange(method, path, body)).map_err(|error| no_server(error.to_string()))
+        let answer = runtime.block_on(self.exchange(method, path, body));
+        let Answer { status, is_of_dev, body } = answer.map_err(|error| no_server(error.to_string()))?;
+        if path.starts_with(dev::PATHS) && !is_of_dev {
+            return Err(ClientError::NotDev(self.address));
+        }
+        Ok((status, body))
     }
 
     fn take<T: DeserializeOwned>(&self, (status, body): (StatusCode, Vec<u8>)) -> Result<T, ClientError> {
@@ -170,7 +181,7 @@ impl Client {
         method: Method,
         path: &str,
         body: Vec<u8>,
-    ) -> Result<(StatusCode, Vec<u8>), Box<dyn std::error::Error + Send + Sync>> {
+    ) -> Result<Answer, Box<dyn std::error::Error + Send + Sync>> {
         let stream = tokio::time::timeout(CONNECT_TIMEOUT, TcpStream::connect(self.address)).await??;
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         let connection = tokio::spawn(connection);
@@ -183,10 +194,18 @@ impl Client {
         }
         let response = sender.send_request(request.body(Whole::new(body))?).await?;
         let status = response.status();
+        let is_of_dev = response.headers().get(MODE).is_some_and(|mode| mode == Mode::Dev.name());
         let body = read_whole(response.into_body(), ANSWER_MAX_BYTES).await?;
         connection.abort();
-        Ok((status, body))
+        Ok(Answer { status, is_of_dev, body })
     }
+}
+
+/// What came back.
+struct Answer {
+    status: StatusCode,
+    is_of_dev: bool,
+    body: Vec<u8>,
 }
 
 fn bearer(token: &SecretBytes) -> Result<HeaderValue, http::header::InvalidHeaderValue> {

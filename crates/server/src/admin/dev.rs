@@ -21,6 +21,8 @@ pub(super) const ROUTES: &[Route] = &[
     route("POST", RESET, |admin, _| Box::pin(reset(admin))),
 ];
 
+/// How the paths of all these begin.
+pub(crate) const PATHS: &str = "/dev/";
 /// The clock, and how it is moved.
 pub(crate) const CLOCK: &str = "/dev/clock";
 /// Fault rules, and how one is added.
@@ -81,7 +83,7 @@ async fn move_clock(admin: &Admin, call: Call<'_>) -> Result<Answered, Problem> 
         Move::To(moment) => dev.set_clock(moment).await,
     };
     clock(moved.map_err(|error| match error {
-        ClockError::Backwards | ClockError::TooFar => Problem::BadRequest(error.to_string()),
+        ClockError::Backwards(_) | ClockError::TooFar => Problem::BadRequest(error.to_string()),
         ClockError::Store(_) | ClockError::Service(_) => Problem::Failed(error.to_string()),
     })?)
 }

@@ -116,7 +116,9 @@ impl Target {
 fn nobody_runs(error: &ClientError) -> bool {
     match error {
         ClientError::NoListener(_) | ClientError::Token { .. } | ClientError::NoServer { .. } => true,
-        ClientError::Config(_) | ClientError::Refused { .. } | ClientError::Foreign(_) => false,
+        ClientError::Config(_) | ClientError::Refused { .. } | ClientError::NotDev(_) | ClientError::Foreign(_) => {
+            false
+        }
     }
 }
 

@@ -27,5 +27,6 @@ pub use certificate::Validity;
 pub(crate) use key_sets::KeySets;
 pub use listener::{Settings, serve};
 pub(crate) use outgoing::{Whole, read_whole};
+pub(crate) use reply::MODE;
 pub use stop::Stop;
 pub use tls::{TlsError, TlsIdentity};

@@ -13,7 +13,8 @@ use strongroom_service::Reply;
 use zeroize::Zeroizing;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
-const MODE: HeaderName = HeaderName::from_static("x-strongroom-mode");
+/// Says that this is `dev`.
+pub(crate) const MODE: HeaderName = HeaderName::from_static("x-strongroom-mode");
 /// A reply may hold a plaintext key: nothing on the way may keep it.
 const NOT_STORED: HeaderValue = HeaderValue::from_static("no-cache, no-store, must-revalidate, private");
 

@@ -13,6 +13,7 @@ use std::time::Duration;
 use strongroom_core::world::{Clock, Timestamp};
 use strongroom_store::{Batch, Error as StoreError, Expect, Store, Table, Version};
 use strongroom_vault::{RecordName, Vault};
+use strongroom_wire::time::iso8601;
 
 use super::{Dev, LAST_MOMENT};
 use crate::error::OpError;
@@ -74,10 +75,10 @@ pub struct ClockStatus {
 #[derive(Debug, thiserror::Error)]
 pub enum ClockError {
     /// Time goes forwards.
-    #[error("the clock cannot be moved backwards: it shows a later moment already")]
-    Backwards,
-    /// Beyond what a reply can write.
-    #[error("the clock cannot be moved beyond the year 9999")]
+    #[error("the clock cannot be moved backwards: it shows {} already", iso8601(*.0))]
+    Backwards(Timestamp),
+    /// Beyond what clients can read.
+    #[error("the clock cannot be moved beyond the year 9000")]
     TooFar,
     /// The store did not take the move, or could not say what falls due.
     #[error("store: {0}")]
@@ -116,7 +117,7 @@ impl Dev<'_> {
     async fn move_clock(&self, offset_millis: i64) -> Result<ClockStatus, ClockError> {
         let clock = &self.state.clock;
         if offset_millis < clock.offset_millis() {
-            return Err(ClockError::Backwards);
+            return Err(ClockError::Backwards(clock.now()));
         }
         let target = clock.real.now().plus_millis(offset_millis);
         if target > LAST_MOMENT {

@@ -150,5 +150,6 @@ impl std::fmt::Debug for Dev<'_> {
     }
 }
 
-/// The last moment that every reply can write: the end of the year 9999.
-const LAST_MOMENT: Timestamp = Timestamp::from_millis(253_402_300_799_999);
+/// The last moment to which the clock can be moved: the end of the year 9000. Clients read no year of five digits, and replies tell
+/// dates that lie ahead.
+const LAST_MOMENT: Timestamp = Timestamp::from_millis(221_876_927_999_999);

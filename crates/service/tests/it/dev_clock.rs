@@ -82,9 +82,9 @@ fn the_clock_goes_forwards_alone() {
     let now = advance(&kms, 1).now;
     let dev = kms.node().dev().unwrap();
     let set = |to: Timestamp| kms.runtime().block_on(dev.set_clock(to));
-    assert!(matches!(kms.runtime().block_on(dev.advance_clock(-1)), Err(ClockError::Backwards)));
-    assert!(matches!(kms.runtime().block_on(dev.advance_clock(i64::MIN)), Err(ClockError::Backwards)));
-    assert!(matches!(set(now.plus_millis(-1)), Err(ClockError::Backwards)));
+    assert!(matches!(kms.runtime().block_on(dev.advance_clock(-1)), Err(ClockError::Backwards(_))));
+    assert!(matches!(kms.runtime().block_on(dev.advance_clock(i64::MIN)), Err(ClockError::Backwards(_))));
+    assert!(matches!(set(now.plus_millis(-1)), Err(ClockError::Backwards(_))));
     assert!(matches!(set(Timestamp::from_millis(i64::MAX)), Err(ClockError::TooFar)));
     assert!(matches!(kms.runtime().block_on(dev.advance_clock(i64::MAX)), Err(ClockError::TooFar)));
     assert_eq!(dev.clock().now, now);

@@ -33,7 +33,7 @@ pub enum SealError {
     #[error("this store was sealed with a key file and a passphrase; a passphrase is needed")]
     PassphraseNeeded,
     /// The store was sealed without a passphrase and one was given.
-    #[error("this store was sealed with a key file alone; take the passphrase out of the configuration")]
+    #[error("this store was sealed with a key file alone, as a development server seals its own: it has no passphrase")]
     PassphraseNotUsed,
     /// Another key file or passphrase sealed it, or the sealed bytes were changed.
     #[error("the root key does not open: wrong key file or passphrase, or the store's seal is damaged")]
