@@ -19,6 +19,7 @@ use tokio::sync::{OwnedRwLockWriteGuard, RwLock};
 
 use super::faults::Rules;
 use super::{Dev, DevState};
+use crate::identity::LastUse;
 use crate::node::Node;
 
 /// Snapshots kept at most. One costs what was changed since it was taken.
@@ -34,6 +35,8 @@ struct Snapshot {
     image: MemoryImage,
     offset_millis: i64,
     faults: Rules,
+    /// The last use of each access key, which no store holds.
+    access_key_uses: Arc<[(Box<str>, LastUse)]>,
     taken: Timestamp,
 }
 
@@ -187,6 +190,7 @@ impl Dev<'_> {
             image: snapshots.store.image(),
             offset_millis: self.state.clock.offset_millis(),
             faults: self.state.faults.rules(),
+            access_key_uses: self.node.directory.last_uses().into(),
             taken: self.state.clock.now(),
         }
     }
@@ -202,6 +206,7 @@ impl Dev<'_> {
                     self.state.faults.replace(to.faults);
                 })
                 .await;
+            self.node.directory.remember_last_uses(&to.access_key_uses);
         }
         // Real time went on since.
         self.node.run_due_tasks().await;

@@ -264,6 +264,20 @@ impl Directory {
         self.last_uses.get(id)?.get()
     }
 
+    /// When each access key last signed for this node.
+    pub(crate) fn last_uses(&self) -> Vec<(Box<str>, LastUse)> {
+        self.last_uses.iter().filter_map(|(id, uses)| Some((id, uses.get()?))).collect()
+    }
+
+    /// Takes up what [`Directory::last_uses`] told, after everything was forgotten.
+    pub(crate) fn remember_last_uses(&self, uses: &[(Box<str>, LastUse)]) {
+        for (id, used) in uses {
+            let known = LastUses::default();
+            known.note(*used);
+            self.last_uses.insert(id.clone(), Arc::new(known));
+        }
+    }
+
     /// The account; in `dev` every account is there.
     ///
     /// # Errors
