@@ -40,6 +40,9 @@ def wrap(algorithm, public_key, material):
         key = ["-pubin", "-keyform", "DER", "-inkey", "{key}"]
         return openssl("pkeyutl", "-encrypt", *key, *arguments, stdin=secret, key=public_key)
 
+    if algorithm == "SM2PKE":
+        key = ["-pubin", "-keyform", "DER", "-inkey", "{key}"]
+        return openssl("pkeyutl", "-encrypt", *key, stdin=material, key=public_key)
     if algorithm.startswith("RSAES_OAEP"):
         return oaep(material)
     aes_key = os.urandom(32)

@@ -1,35 +1,77 @@
-"""Key material that owners bring, made and wrapped by the `openssl` program, through boto3."""
+"""Key material that owners bring, made and wrapped by the `openssl` program, through boto3 and the AWS CLI."""
 
-import base64
 import hashlib
 import hmac
-import json
+import math
 import os
-import subprocess
-import sys
+import re
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from functools import cache
 
 import pytest
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_der_private_key
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mldsa, mlkem, padding, rsa
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_der_private_key,
+)
 
+from harness import sm2
+from harness.checks import assert_fault
+from harness.clients import CALLERS, Refused, boto3_client
+from harness.keys import check_pair
 from harness.openssl import openssl, public_of, wrap
+from harness.specs import SPECS
+from harness.wire import Credentials
 
 RSA_SPECS = ["RSA_2048", "RSA_3072", "RSA_4096"]
 ALGORITHMS = ["RSAES_OAEP_SHA_1", "RSAES_OAEP_SHA_256", "RSA_AES_KEY_WRAP_SHA_1", "RSA_AES_KEY_WRAP_SHA_256"]
 
-#: Key spec, usage, and how openssl makes such a key.
-KEY_PAIRS = [
-    ("RSA_2048", "SIGN_VERIFY", ["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"]),
-    ("RSA_4096", "ENCRYPT_DECRYPT", ["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:4096"]),
-    ("ECC_NIST_P256", "SIGN_VERIFY", ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"]),
-    ("ECC_NIST_P384", "KEY_AGREEMENT", ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-384"]),
-    ("ECC_NIST_P521", "SIGN_VERIFY", ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-521"]),
-    ("ECC_SECG_P256K1", "SIGN_VERIFY", ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:secp256k1"]),
-    ("ECC_NIST_EDWARDS25519", "SIGN_VERIFY", ["-algorithm", "ED25519"]),
-]
+#: How openssl makes a key pair of a spec; it has no ML-DSA and no ML-KEM before 3.5.
+MAKING = {
+    **{spec: ["-algorithm", "RSA", "-pkeyopt", f"rsa_keygen_bits:{spec[4:]}"] for spec in RSA_SPECS},
+    "ECC_NIST_P256": ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"],
+    "ECC_NIST_P384": ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-384"],
+    "ECC_NIST_P521": ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-521"],
+    "ECC_SECG_P256K1": ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:secp256k1"],
+    "ECC_NIST_EDWARDS25519": ["-algorithm", "ED25519"],
+    "SM2": ["-algorithm", "SM2"],
+}
+POST_QUANTUM = {
+    **{f"ML_DSA_{size}": getattr(mldsa, f"MLDSA{size}PrivateKey") for size in (44, 65, 87)},
+    **{f"ML_KEM_{size}": getattr(mlkem, f"MLKEM{size}PrivateKey") for size in (768, 1024)},
+}
+PKCS8 = ["-topk8", "-nocrypt", "-inform", "DER", "-outform", "DER"]
+CHINA = "cn-north-1"
+
+
+@cache
+def material_of(spec, region="us-east-1"):
+    """Material as its owner makes it: bare bytes for symmetric keys, DER PKCS#8 for all others."""
+    if spec == "SYMMETRIC_DEFAULT":
+        return openssl("rand", "16" if region == CHINA else "32")
+    if spec.startswith("HMAC_"):
+        return openssl("rand", str(int(spec.removeprefix("HMAC_")) // 8))
+    if spec == "ML_KEM_512":
+        return bytes.fromhex("3054020100300b06096086480165030404010442" + "8040") + os.urandom(64)
+    if spec in POST_QUANTUM:
+        return POST_QUANTUM[spec].generate().private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+    # Older programs write keys in their own forms; PKCS#8 is what KMS takes.
+    return openssl("pkcs8", *PKCS8, stdin=openssl("genpkey", *MAKING[spec], "-outform", "DER"))
+
+
+def goes_together(spec, algorithm, wrapping_key):
+    """What the documentation of GetParametersForImport says."""
+    if algorithm == "RSAES_PKCS1_V1_5" or (algorithm == "SM2PKE") != (wrapping_key == "SM2"):
+        return False
+    if algorithm.startswith("RSA_AES_KEY_WRAP"):
+        return True
+    if spec in RSA_SPECS:
+        return False
+    return not (spec == "ECC_NIST_P521" and wrapping_key == "RSA_2048")
 
 
 def external_key(kms, **members):
@@ -49,32 +91,88 @@ def bring(kms, key, material, algorithm="RSA_AES_KEY_WRAP_SHA_256", wrapping_key
     )
 
 
-@pytest.mark.parametrize("wrapping_key", RSA_SPECS)
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
-def test_every_wrapping_algorithm(dev_boto3, algorithm, wrapping_key):
-    kms = dev_boto3
-    key, material = external_key(kms), os.urandom(32)
-    first = bring(kms, key, material, algorithm, wrapping_key)
-    sealed = kms.encrypt(KeyId=key, Plaintext=b"attack at dawn")["CiphertextBlob"]
-    kms.delete_imported_key_material(KeyId=key)
-    with pytest.raises(kms.exceptions.KMSInvalidStateException):
-        kms.decrypt(CiphertextBlob=sealed)
-    assert bring(kms, key, material, algorithm, wrapping_key)["KeyMaterialId"] == first["KeyMaterialId"]
-    assert kms.decrypt(CiphertextBlob=sealed)["Plaintext"] == b"attack at dawn"
+def cases():
+    """Who calls, and spec, algorithm and wrapping key: every spec by every algorithm, and by the AWS CLI too."""
+    for spec in SPECS:
+        for algorithm in ALGORITHMS:
+            wrapping_key = next((key for key in RSA_SPECS if goes_together(spec, algorithm, key)), None)
+            if wrapping_key and spec != "SM2":
+                yield "boto3", "us-east-1", spec, algorithm, wrapping_key
+        if spec != "SM2":
+            yield "aws-cli", "us-east-1", spec, "RSA_AES_KEY_WRAP_SHA_256", "RSA_2048"
+    for caller in CALLERS:
+        for algorithm in ALGORITHMS:
+            for wrapping_key in RSA_SPECS:
+                yield caller, "us-east-1", "SYMMETRIC_DEFAULT", algorithm, wrapping_key
+        for spec in ("SYMMETRIC_DEFAULT", "HMAC_384", "ECC_NIST_P521", "SM2"):
+            yield caller, CHINA, spec, "SM2PKE", "SM2"
+        yield caller, CHINA, "SM2", "RSAES_OAEP_SHA_256", "RSA_2048"
 
 
-@pytest.mark.parametrize(
-    ("spec", "usage", "making"), KEY_PAIRS, ids=lambda value: value if isinstance(value, str) else ""
-)
-def test_key_pairs_of_openssl(dev_boto3, spec, usage, making):
-    kms = dev_boto3
-    key = external_key(kms, KeySpec=spec, KeyUsage=usage)
-    private_key = openssl("genpkey", *making, "-outform", "DER")
-    # Older programs write keys in their own forms; PKCS#8 is what KMS takes.
-    private_key = openssl("pkcs8", "-topk8", "-nocrypt", "-inform", "DER", "-outform", "DER", stdin=private_key)
-    bring(kms, key, private_key)
-    assert kms.describe_key(KeyId=key)["KeyMetadata"]["KeyState"] == "Enabled"
-    assert kms.get_public_key(KeyId=key)["PublicKey"] == public_of(private_key)
+@pytest.mark.parametrize(("caller", "region", "spec", "algorithm", "wrapping_key"), sorted(set(cases())))
+def test_every_spec_by_every_algorithm(dev_server, caller, region, spec, algorithm, wrapping_key):
+    """What was brought is what the key works with; and it can be taken away and brought again."""
+    kms = CALLERS[caller](dev_server, Credentials(region=region))
+    usage, material = next(iter(SPECS[spec])), material_of(spec, region)
+    key = kms("CreateKey", Origin="EXTERNAL", KeySpec=spec, KeyUsage=usage)["KeyMetadata"]["KeyId"]
+    parameters = kms("GetParametersForImport", KeyId=key, WrappingAlgorithm=algorithm, WrappingKeySpec=wrapping_key)
+    members = {
+        "KeyId": key,
+        "ImportToken": parameters["ImportToken"],
+        "EncryptedKeyMaterial": wrap(algorithm, parameters["PublicKey"], material),
+        "ExpirationModel": "KEY_MATERIAL_DOES_NOT_EXPIRE",
+    }
+    first = kms("ImportKeyMaterial", **members)
+    made = use(kms, key, spec)
+    check_use(spec, material, made)
+    kms("DeleteImportedKeyMaterial", KeyId=key)
+    with pytest.raises(Refused, match="KMSInvalidStateException"):
+        use(kms, key, spec)
+    assert kms("ImportKeyMaterial", **members) == first
+    described = kms("DescribeKey", KeyId=key)["KeyMetadata"]
+    assert (described["KeyState"], described.get("CurrentKeyMaterialId")) == ("Enabled", first.get("KeyMaterialId"))
+    if spec == "SYMMETRIC_DEFAULT":
+        assert kms("Decrypt", CiphertextBlob=made)["Plaintext"] == b"attack at dawn"
+
+
+def use(kms, key, spec):
+    """Something by which the material can be known."""
+    if spec == "SYMMETRIC_DEFAULT":
+        return kms("Encrypt", KeyId=key, Plaintext=b"attack at dawn")["CiphertextBlob"]
+    if spec.startswith("HMAC_"):
+        return kms("GenerateMac", KeyId=key, Message=b"m", MacAlgorithm=spec.replace("_", "_SHA_"))["Mac"]
+    return kms("GetPublicKey", KeyId=key)["PublicKey"]
+
+
+def check_use(spec, material, made):
+    if spec.startswith("HMAC_"):
+        assert made == hmac.digest(material, b"m", f"sha{spec.removeprefix('HMAC_')}")
+    elif spec.startswith("ML_KEM"):
+        check_pair(spec, made, material)
+    elif spec.startswith("ML_DSA"):
+        # openssl does not read these before 3.5.
+        public = load_der_private_key(material, None).public_key()
+        assert made == public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    elif spec != "SYMMETRIC_DEFAULT":
+        assert made == public_of(material)
+
+
+@pytest.mark.parametrize("spec", SPECS)
+def test_what_cannot_be_wrapped_so(kms, spec):
+    """Every other combination is refused before anything is made."""
+    region = CHINA if spec == "SM2" else kms.region
+    kms = kms.with_(region=region)
+    key = kms.key(Origin="EXTERNAL", KeySpec=spec, KeyUsage=next(iter(SPECS[spec])))["KeyId"]
+    tried = 0
+    for algorithm in [*ALGORITHMS, "RSAES_PKCS1_V1_5", "SM2PKE"]:
+        for wrapping_key in [*RSA_SPECS, "SM2"]:
+            if goes_together(spec, algorithm, wrapping_key) and (wrapping_key != "SM2" or region == CHINA):
+                continue
+            wrapping = {"WrappingAlgorithm": algorithm, "WrappingKeySpec": wrapping_key}
+            reply = kms.call("GetParametersForImport", KeyId=key, **wrapping)
+            assert_fault(reply, "UnsupportedOperationException", re.compile(f".*{algorithm}.*{wrapping_key}.*{spec}.*"))
+            tried += 1
+    assert tried >= 11
 
 
 @pytest.mark.parametrize(("spec", "size"), [("HMAC_224", 28), ("HMAC_256", 32), ("HMAC_384", 48), ("HMAC_512", 64)])
@@ -150,9 +248,6 @@ def test_material_of_another_curve_or_type_is_refused(dev_boto3):
         assert kms.describe_key(KeyId=key)["KeyMetadata"]["KeyState"] == "PendingImport"
 
 
-ENCODE = ["-topk8", "-nocrypt", "-inform", "DER", "-outform", "DER"]
-
-
 def integer(value):
     raw = value.to_bytes(value.bit_length() // 8 + 1, "big")
     return tlv(0x02, raw)
@@ -172,6 +267,11 @@ def rsa_material(p, q, e=65537, *, n=None, d=None):
     numbers = [0, n, e, d, p, q, d % (p - 1), d % (q - 1), pow(q, -1, p)]
     algorithm = bytes.fromhex("300d06092a864886f70d0101010500")
     return tlv(0x30, integer(0), algorithm, tlv(0x04, tlv(0x30, *map(integer, numbers))))
+
+
+def exponents_beside(p, q, start):
+    """Public exponents from `start` on that have an inverse beside these factors."""
+    return (e for e in range(start + 1, start + 10_000, 2) if math.gcd(e, (p - 1) * (q - 1)) == 1)
 
 
 def ec_material(curve_oid, scalar, size):
@@ -203,6 +303,8 @@ ORDERS = {
         0xFFFFFFFF_FFFFFFFF_FFFFFFFF_FFFFFFFE_BAAEDCE6_AF48A03B_BFD25E8C_D0364141,
         32,
     ),
+    # GB/T 32918 leaves out the largest scalar as well: with it nothing can be signed.
+    "SM2": ("06082a811ccf5501822d", sm2.N - 1, 32),
 }
 
 
@@ -232,8 +334,9 @@ class Importing:
 
 
 @pytest.mark.parametrize("spec", ORDERS)
-def test_scalars_that_are_none(dev_boto3, spec):
-    importing = Importing(dev_boto3, spec, "SIGN_VERIFY")
+def test_scalars_that_are_none(dev_server, spec):
+    region = CHINA if spec == "SM2" else "us-east-1"
+    importing = Importing(boto3_client(dev_server, credentials=Credentials(region=region)), spec, "SIGN_VERIFY")
     oid, order, size = ORDERS[spec]
     for what, scalar in [("0", 0), ("n", order), ("n + 1", order + 1), ("the largest", (1 << 8 * size) - 1)]:
         importing.refuses(what, ec_material(oid, scalar, size))
@@ -248,7 +351,7 @@ def test_rsa_keys_that_are_weak_or_none(dev_boto3):
 
     def made(bits, e=65537):
         options = ["-pkeyopt", f"rsa_keygen_bits:{bits}", "-pkeyopt", f"rsa_keygen_pubexp:{e}"]
-        return openssl("pkcs8", *ENCODE, stdin=openssl("genpkey", "-algorithm", "RSA", *options, "-outform", "DER"))
+        return openssl("pkcs8", *PKCS8, stdin=openssl("genpkey", "-algorithm", "RSA", *options, "-outform", "DER"))
 
     good = made(2048)
     numbers = load_der_private_key(good, None).private_numbers()
@@ -259,6 +362,8 @@ def test_rsa_keys_that_are_weak_or_none(dev_boto3):
     importing.refuses("factors of another modulus", rsa_material(p, q, n=p * q + 2))
     importing.refuses("a factor that is not prime", rsa_material(p, q + 2, d=d))
     importing.refuses("another private exponent", rsa_material(p, q, d=d + 2))
+    importing.refuses("a private exponent beyond the modulus", rsa_material(p, q, d=d + (p - 1) * (q - 1)))
+    importing.refuses("an exponent of 34 bits", rsa_material(p, q, e=next(exponents_beside(p, q, 1 << 33))))
     importing.refuses("an even exponent", rsa_material(p, q, e=e + 1, d=d))
     importing.refuses("an exponent of 1", rsa_material(p, q, e=1, d=1))
     importing.refuses("PKCS#1", openssl("rsa", "-inform", "DER", "-traditional", "-outform", "DER", stdin=good))
@@ -294,39 +399,6 @@ def test_a_token_that_is_not_the_keys(dev_boto3):
     assert one.bring(material)["KeyMaterialId"] == first["KeyMaterialId"]
     with pytest.raises(kms.exceptions.IncorrectKeyMaterialException):
         one.bring(os.urandom(32))
-
-
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
-def test_the_aws_cli_brings_material(place, tmp_path, algorithm):
-    """The steps of AWS's guide: openssl for the material, files in between."""
-
-    def aws(*arguments):
-        command = [Path(sys.executable).with_name("aws"), "--output", "json", "kms", *arguments]
-        environment = {"PATH": os.environ["PATH"], **place.environment()}
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout) if done.stdout else None
-
-    def file(name, content):
-        (tmp_path / name).write_bytes(content)
-        return f"fileb://{tmp_path / name}"
-
-    key = aws("create-key", "--origin", "EXTERNAL")["KeyMetadata"]["KeyId"]
-    wrapping = ["--wrapping-algorithm", algorithm, "--wrapping-key-spec", "RSA_3072"]
-    parameters = aws("get-parameters-for-import", "--key-id", key, *wrapping)
-    material = openssl("rand", "32")
-    wrapped = wrap(algorithm, parameters["PublicKey"], material)
-    imported = aws(
-        *("import-key-material", "--key-id", key, "--expiration-model", "KEY_MATERIAL_DOES_NOT_EXPIRE"),
-        *("--encrypted-key-material", file("wrapped", wrapped)),
-        *("--import-token", file("token", base64.b64decode(parameters["ImportToken"]))),
-    )
-    described = aws("describe-key", "--key-id", key)["KeyMetadata"]
-    assert (described["KeyState"], described["CurrentKeyMaterialId"]) == ("Enabled", imported["KeyMaterialId"])
-    sealed = aws("encrypt", "--key-id", key, "--plaintext", file("plain", b"attack at dawn"))["CiphertextBlob"]
-    opened = aws("decrypt", "--ciphertext-blob", file("sealed", base64.b64decode(sealed)))
-    assert base64.b64decode(opened["Plaintext"]) == b"attack at dawn"
-    assert opened["KeyMaterialId"] == imported["KeyMaterialId"]
 
 
 def test_an_expiry_is_acted_upon(dev_boto3):
