@@ -1,10 +1,14 @@
 """What lies on the disk: nothing readable, and nothing that can be altered without being refused."""
 
+import os
 import shutil
 import sqlite3
+import time
 
 import pytest
 
+from harness.clients import tool
+from harness.openssl import wrap
 from harness.server import DidNotStart, Server, dev
 from harness.wire import Kms
 
@@ -158,6 +162,98 @@ def test_a_record_with_another_version(contents, tmp_path):
         db.close()
         harmed += contents.check_nothing_is_different() > 0
     assert harmed >= 6
+
+
+@pytest.mark.parametrize("ends", ["stopped", "killed"])
+def test_a_destroyed_key_is_in_no_file(tmp_path, ends):
+    """All that was ever written of a key, wrapped material and all, and its id are in no file after its date."""
+    folder = tmp_path / "data"
+    with dev(folder) as server:
+        kms = Kms(server)
+        key, other = (kms.key(Origin=origin)["KeyId"] for origin in ("EXTERNAL", "AWS_KMS"))
+        kms.close()
+    written = [records_of(folder, key)]
+
+    def live(*calls):
+        """Lets the key live on, and keeps what is written of it now."""
+        with dev(folder) as server:
+            kms = Kms(server)
+            for call in calls:
+                call(kms)
+            kms.close()
+        written.append(records_of(folder, key))
+
+    def bring(kms):
+        parameters = kms.ok(
+            "GetParametersForImport", KeyId=key, WrappingAlgorithm="RSAES_OAEP_SHA_256", WrappingKeySpec="RSA_2048"
+        )
+        kms.ok(
+            "ImportKeyMaterial",
+            KeyId=key,
+            ImportToken=parameters["ImportToken"],
+            EncryptedKeyMaterial=wrap("RSAES_OAEP_SHA_256", parameters["PublicKey"], os.urandom(32)),
+            ExpirationModel="KEY_MATERIAL_DOES_NOT_EXPIRE",
+            ImportType="NEW_KEY_MATERIAL",
+        )
+
+    grantee = "arn:aws:iam::111122223333:root"
+    live(bring)
+    live(
+        lambda kms: kms.ok_empty("CreateAlias", AliasName="alias/doomed", TargetKeyId=key),
+        lambda kms: kms.ok("CreateGrant", KeyId=key, GranteePrincipal=grantee, Operations=["Decrypt"]),
+        lambda kms: kms.ok_empty("TagResource", KeyId=key, Tags=[{"TagKey": "a", "TagValue": "b" * 200}]),
+        lambda kms: kms.ok("Encrypt", KeyId=key, Plaintext=b"x"),
+    )
+    live(bring, lambda kms: kms.ok("RotateKeyOnDemand", KeyId=key))
+    live(lambda kms: kms.ok("ScheduleKeyDeletion", KeyId=key, PendingWindowInDays=7))
+    assert all(written), "the database has something of the key at every stage"
+    assert holds_any(folder, written[-1]), "the search finds what is there"
+
+    server = dev(folder)
+    tool(server, "clock", "advance", "8d")
+    if ends == "killed":
+        # The log of the database is emptied a second after the destruction.
+        time.sleep(3)
+        server.kill()
+    else:
+        server.stop()
+    for stage, records in enumerate(written):
+        assert not holds_any(folder, records), f"stage {stage}"
+    for path in files_of(folder):
+        assert key.encode() not in path.read_bytes(), path.name
+    assert records_of(folder, other), "the other key is still there"
+    with dev(folder) as server:
+        kms = Kms(server)
+        assert kms.call("DescribeKey", KeyId=key).code == "NotFoundException"
+        assert kms.ok("DescribeKey", KeyId=other)["KeyMetadata"]["Enabled"]
+        kms.close()
+
+
+def records_of(folder, key):
+    """The stored bytes of every record under a name that has the key's id in it."""
+    db = sqlite3.connect(folder / "strongroom.db")
+    named = db.execute("SELECT key, slot, length FROM record").fetchall()
+    slots = [(slot, length) for name, slot, length in named if key.encode() in bytes(name)]
+    found = [
+        bytes(db.execute("SELECT bytes FROM slot WHERE id = ?", [slot]).fetchone()[0])[:length]
+        for slot, length in slots
+    ]
+    db.close()
+    return [value for value in found if len(value) > 24]
+
+
+def files_of(folder):
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+def holds_any(folder, records):
+    """Whether any file holds 16 bytes in a row of one of these records, past the bytes with which all begin."""
+    parts = {value[at : at + 16] for value in records for at in range(8, len(value) - 15)}
+    for path in files_of(folder):
+        content = path.read_bytes()
+        if any(content[at : at + 16] in parts for at in range(len(content) - 15)):
+            return True
+    return False
 
 
 def test_nothing_readable_lies_on_the_disk_or_in_the_log(tmp_path):
