@@ -35,6 +35,9 @@ const SIGNATURE_END: &[u8] = b"\"}}\n";
 const SIGNATURE_LEN: usize = 88;
 const HASH_LEN: usize = 32;
 
+/// No log comes so far. A line that says more is of none, and all others can be counted on from.
+const SEQ_MAX: u64 = u64::MAX >> 1;
+
 /// The SHA-256 of a line.
 pub(super) type Hash = [u8; HASH_LEN];
 
@@ -228,6 +231,6 @@ fn decimal(number: u64, digits: &mut [u8; 20]) -> &[u8] {
 fn parse_decimal(digits: &[u8]) -> Option<u64> {
     match digits {
         [] | [b'0', _, ..] => None,
-        _ => std::str::from_utf8(digits).ok()?.parse().ok(),
+        _ => std::str::from_utf8(digits).ok()?.parse().ok().filter(|number| *number <= SEQ_MAX),
     }
 }

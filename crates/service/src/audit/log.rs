@@ -143,7 +143,10 @@ impl Log {
         };
         // From the file that may hold what is asked for, to the end.
         let first = files.iter().rposition(|(_, seq)| *seq <= from).unwrap_or(0).min(files.len() - 1);
-        let anchored = anchors.iter().map(|anchor| anchor.position.seq).max().unwrap_or(0);
+        // Those of logs that were moved away say nothing of this one.
+        let (_, chain) = verify::first_line(last)?;
+        let own = anchors.iter().filter(|anchor| anchor.chain == chain);
+        let anchored = own.map(|anchor| anchor.position.seq).max().unwrap_or(0);
         let holding = files.iter().rposition(|(_, seq)| *seq < anchored).unwrap_or(0);
         let mut walk = Walk::new(&key, anchors);
         for (path, _) in &files[first.min(holding)..] {
@@ -262,9 +265,10 @@ impl Log {
 
     fn close_file(&mut self, now: Timestamp) -> io::Result<()> {
         self.checkpoint(now, true)?;
-        self.sync()?;
+        let synced = self.sync();
+        // Closed it is, whether the disk has it or not.
         self.current = None;
-        Ok(())
+        synced
     }
 
     fn checkpoint(&mut self, now: Timestamp, closed: bool) -> io::Result<()> {
@@ -341,6 +345,8 @@ fn compress(path: &Path) -> io::Result<()> {
     io::copy(&mut File::open(path)?, &mut encoder)?;
     encoder.finish()?.sync_all()?;
     fs::rename(&draft, &target)?;
+    // Not before the disk has the other one under its name.
+    path.parent().map_or(Ok(()), |dir| File::open(dir)?.sync_all())?;
     fs::remove_file(path)
 }
 
@@ -378,4 +384,52 @@ fn cut_torn_line(path: &Path) -> Result<u64, LogError> {
 
 fn io_error(path: &Path, error: io::Error) -> LogError {
     LogError::Io { path: path.into(), error }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use strongroom_core::world::SeededRng;
+    use strongroom_vault::Vault;
+    use strongroom_vault::seal::MemorySeal;
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
+
+    /// A vault, and a log in `dir` that it signs.
+    pub(in super::super) fn log_in(dir: &Path) -> (Vault, Log) {
+        let rng = SeededRng::new(1);
+        let (vault, _) = Vault::create(&MemorySeal::random(&rng).expect("a seal"), &rng).expect("a vault");
+        let key = vault.new_audit_key(&rng).expect("a key");
+        let start = Start {
+            dir,
+            signer: Arc::new(vault.audit_signer(&key).expect("a signer")),
+            rotation: Rotation::default(),
+            new_chain: ChainId::from_random([1; 16]),
+            anchors: &[],
+            now: NOW,
+        };
+        let Opened { log, is_new } = Log::open(start, u64::MAX, &mut |_| ()).expect("a log");
+        assert!(is_new);
+        (vault, log)
+    }
+
+    /// It takes writes, and cannot make them durable.
+    pub(in super::super) fn failing_disk() -> File {
+        let file = OpenOptions::new().write(true).open("/dev/null").expect("is everywhere");
+        assert!(file.sync_data().is_err());
+        file
+    }
+
+    #[test]
+    fn a_file_that_was_closed_is_not_written_again() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (_, mut log) = log_in(dir.path());
+        log.current.as_mut().expect("a file").file = failing_disk();
+        log.close(NOW).expect_err("the disk fails");
+        log.append([&b"{}"[..]].into_iter(), NOW).expect("in the next file");
+        let files = files(dir.path()).expect("a directory");
+        let numbers: Vec<u64> = files.iter().map(|(_, seq)| *seq).collect();
+        assert_eq!(numbers, [0, 2], "behind the first line and the closing checkpoint");
+    }
 }

@@ -67,6 +67,11 @@ impl Anchor {
         self.position.seq
     }
 
+    /// The id of the log that it stands in.
+    pub fn log(&self) -> String {
+        self.chain.to_string()
+    }
+
     /// From `chain:number:hash`, as [`Anchor`]'s display writes it.
     pub fn parse(text: &str) -> Option<Self> {
         let mut parts = text.trim().split(':');
@@ -133,6 +138,14 @@ pub struct Report {
     pub closed: bool,
 }
 
+impl Report {
+    /// Those anchors that stand in other logs than this one.
+    pub fn absent<'a>(&self, anchors: &'a [Anchor]) -> impl Iterator<Item = &'a Anchor> {
+        let here = self.end.chain;
+        anchors.iter().filter(move |anchor| anchor.chain != here)
+    }
+}
+
 /// What a file is, seen from its first line.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Begin {
@@ -151,7 +164,8 @@ pub fn verify(
     end: End,
     progress: &mut dyn FnMut(u64),
 ) -> Result<Report, Broken> {
-    let mut begins = files.iter().map(|path| begin(path)).collect::<Result<Vec<_>, _>>()?;
+    let begin = |path: &PathBuf| Ok(Begin { seq: first_line(path)?.0, path: path.clone() });
+    let mut begins = files.iter().map(begin).collect::<Result<Vec<_>, _>>()?;
     begins.sort();
     let mut walk = Walk::new(key, anchors);
     for Begin { path, .. } in &begins {
@@ -179,13 +193,17 @@ fn unreadable(path: &Path, error: &io::Error) -> Broken {
     }
 }
 
-fn begin(path: &Path) -> Result<Begin, Broken> {
+/// The number of a file's first line, and the log that it says to be of.
+///
+/// # Errors
+/// [`Broken`] when it is not the first line of a file.
+pub(super) fn first_line(path: &Path) -> Result<(u64, ChainId), Broken> {
     let mut lines = Lines::new(open(path).map_err(|error| unreadable(path, &error))?);
     let broken = |problem: String| Broken { file: path.into(), line: 1, seq: None, problem, is_unfinished: false };
     let line = lines.next().map_err(|error| unreadable(path, &error))?;
     let Some(line) = line else { return Err(broken("the file is empty".into())) };
     match chain::parse(line, None) {
-        Ok((seq, Line::File(_))) => Ok(Begin { seq, path: path.into() }),
+        Ok((seq, Line::File(chain))) => Ok((seq, chain)),
         Ok(_) => Err(broken("it does not begin as a file of a log: its first line is missing".into())),
         Err(problem) => Err(broken(problem.into())),
     }

@@ -7,9 +7,9 @@
 //! # Invariants
 //! - A call that is told that its events are written has them in the log, and with [`Durability::Fsync`] on the disk.
 //! - When the log cannot be written, every call fails until it can; then the gap is on the record before anything else.
+//! - The store keeps the record of a change until the disk has it in the log.
 //! - No other file than the log can hold up a call.
 
-use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
 use std::path::PathBuf;
@@ -35,7 +35,7 @@ use super::{Unrecorded, anchors, outbox};
 const SIGN_PERIOD: Duration = Duration::from_secs(1);
 /// How long an event is in the log without the store knowing of it, at most.
 const ANCHOR_PERIOD: Duration = Duration::from_secs(5);
-/// Events of changes that are made but could not be written yet, kept in memory. Those beyond wait in the store for a restart.
+/// Changes that are made but could not be written yet, kept in memory. Those beyond wait in the store for a restart.
 const OWED_MAX: usize = 10_000;
 
 /// When an event counts as written.
@@ -116,7 +116,7 @@ impl Writer {
             log: Some(log),
             tools: Arc::new(tools),
             gap: None,
-            owed: VecDeque::new(),
+            owed: Vec::new(),
             settled: Vec::new(),
             chores: None,
             // Files that an earlier end left behind.
@@ -177,6 +177,13 @@ struct Gap {
     calls: u64,
 }
 
+/// A change that is made and is not in the log yet.
+struct Owed {
+    events: Vec<Event>,
+    /// Where they wait in the store.
+    outbox: RequestId,
+}
+
 /// The task.
 struct Scribe {
     shared: Arc<Shared>,
@@ -186,7 +193,7 @@ struct Scribe {
     /// What the store was last told of the log.
     anchored: Anchored,
     gap: Option<Gap>,
-    owed: VecDeque<Event>,
+    owed: Vec<Owed>,
     /// Records in the store that the log has by now.
     settled: Vec<Vec<u8>>,
     /// Work on the side that is under way.
@@ -207,8 +214,10 @@ struct Anchored {
 /// Work that no call waits for, done one at a time.
 struct Chores {
     tools: Arc<Tools>,
+    /// What is to be on the disk before anything else; none where the log's last file is closed, and is there.
+    file: Option<File>,
     settled: Vec<Vec<u8>>,
-    anchor: Option<(Anchor, Option<File>)>,
+    anchor: Option<Anchor>,
     anchored: Anchored,
     compress: bool,
 }
@@ -218,7 +227,7 @@ struct Work {
     log: Log,
     /// What has to come first: the gap, and what was done in it.
     gap: Option<Event>,
-    owed: Vec<Event>,
+    owed: Vec<Owed>,
     calls: Vec<Call>,
     now: Timestamp,
     durability: Durability,
@@ -234,8 +243,9 @@ enum Outcome {
 
 impl Work {
     fn run(&mut self) -> Outcome {
+        let owed = self.owed.iter().flat_map(|owed| &owed.events);
         let calls = self.calls.iter().flat_map(|call| &call.events);
-        let events = self.gap.iter().chain(&self.owed).chain(calls).map(|event| event.json.as_slice());
+        let events = self.gap.iter().chain(owed).chain(calls).map(|event| event.json.as_slice());
         if let Err(failed) = self.log.append(events, self.now) {
             return Outcome::Failed(failed);
         }
@@ -263,17 +273,12 @@ impl Scribe {
                 }
             }
             if self.log.is_none() {
-                tracing::error!("the audit log's writer panicked; no call succeeds until this server is started again");
-                break;
+                return;
             }
             if shared.queue().is_ending {
-                self.end().await;
-                break;
+                return self.end().await;
             }
         }
-        let mut queue = self.shared.queue();
-        queue.has_ended = true;
-        queue.calls.clear();
     }
 
     async fn write_all(&mut self) {
@@ -291,7 +296,7 @@ impl Scribe {
     async fn write(&mut self, calls: Vec<Call>) {
         let Some(log) = self.log.take() else { return };
         let now = self.tools.clock.now();
-        let (gap, owed) = (self.gap_event(now), self.owed.drain(..).collect());
+        let (gap, owed) = (self.gap_event(now), std::mem::take(&mut self.owed));
         let mut work = Work { log, gap, owed, calls, now, durability: self.tools.durability };
         let (work, outcome) = match self.tools.durability {
             Durability::Write => {
@@ -314,12 +319,12 @@ impl Scribe {
         self.log = Some(log);
         match outcome {
             Outcome::Written => self.settle(owed, calls),
-            Outcome::Failed(error) => self.fail(owed, calls, &error, now),
-            Outcome::Unsynced(error) => {
-                // They may be on the disk: written again, they could be there twice. The store keeps them until a restart looks.
-                let calls = calls.into_iter().map(|call| Call { events: Vec::new(), ..call }).collect();
-                self.fail(Vec::new(), calls, &error, now);
+            Outcome::Failed(error) => {
+                self.fail(calls.len(), &error, now);
+                self.owe(owed, calls);
             }
+            // They may be on the disk: written again, they could be there twice. The store keeps them until a restart looks.
+            Outcome::Unsynced(error) => self.fail(calls.len(), &error, now),
         }
     }
 
@@ -340,17 +345,17 @@ impl Scribe {
         Some(RequestId::from_random(random))
     }
 
-    fn settle(&mut self, owed: Vec<Event>, calls: Vec<Call>) {
+    fn settle(&mut self, owed: Vec<Owed>, calls: Vec<Call>) {
         let counters = &self.shared.counters;
-        let events = owed.len() + calls.iter().map(|call| call.events.len()).sum::<usize>();
-        counters.events.fetch_add(events as u64, Ordering::Relaxed);
+        let events = owed.iter().map(|owed| &owed.events).chain(calls.iter().map(|call| &call.events));
+        counters.events.fetch_add(events.map(Vec::len).sum::<usize>() as u64, Ordering::Relaxed);
         counters.writes.fetch_add(1, Ordering::Relaxed);
         if let Some(gap) = self.gap.take() {
             counters.down.store(false, Ordering::Release);
             *lock(&counters.problem) = None;
             tracing::warn!(calls = gap.calls, "the audit log is written again; the gap is on the record");
         }
-        self.settled.extend(owed.iter().map(|event| event.id.as_str().as_bytes().to_vec()));
+        self.settled.extend(owed.iter().map(|owed| owed.outbox.as_str().as_bytes().to_vec()));
         for call in calls {
             self.settled.extend(call.outbox.map(|id| id.as_str().as_bytes().to_vec()));
             // Who does not wait any more has hung up.
@@ -358,19 +363,21 @@ impl Scribe {
         }
     }
 
-    fn fail(&mut self, owed: Vec<Event>, calls: Vec<Call>, error: &io::Error, now: Timestamp) {
-        let counters = &self.shared.counters;
+    fn fail(&mut self, calls: usize, error: &io::Error, now: Timestamp) {
+        let (counters, calls) = (&self.shared.counters, calls as u64);
         counters.failures.fetch_add(1, Ordering::Relaxed);
-        counters.refused.fetch_add(calls.len() as u64, Ordering::Relaxed);
+        counters.refused.fetch_add(calls, Ordering::Relaxed);
         counters.down.store(true, Ordering::Release);
         *lock(&counters.problem) = Some(error.to_string());
         if self.gap.is_none() {
             tracing::error!(%error, "the audit log cannot be written; calls fail until it can");
         }
-        let gap = self.gap.get_or_insert(Gap { since: now, calls: 0 });
-        gap.calls += calls.len() as u64;
-        // The changes are made; their callers hear that they failed, and the record will say what happened.
-        let made = calls.into_iter().filter(|call| call.outbox.is_some()).flat_map(|call| call.events);
+        self.gap.get_or_insert(Gap { since: now, calls: 0 }).calls += calls;
+    }
+
+    /// Remembers what was made and not written: its callers hear that it failed, and the record will say what happened.
+    fn owe(&mut self, owed: Vec<Owed>, calls: Vec<Call>) {
+        let made = calls.into_iter().filter_map(|Call { events, outbox, .. }| Some(Owed { events, outbox: outbox? }));
         self.owed.extend(owed.into_iter().chain(made));
         self.owed.truncate(OWED_MAX);
     }
@@ -398,23 +405,19 @@ impl Scribe {
     }
 
     fn begin_chores(&mut self, is_anchor_due: bool) {
-        let anchor =
-            self.log.as_ref().filter(|log| is_anchor_due && log.position.seq != self.anchored.seq).and_then(|log| {
-                let anchor = Anchor { chain: log.chain, position: log.position };
-                match log.file().transpose() {
-                    Ok(file) => Some((anchor, file)),
-                    Err(error) => {
-                        tracing::error!(%error, "the audit log cannot be made durable");
-                        None
-                    }
-                }
-            });
-        let compress = std::mem::take(&mut self.has_closed);
-        if self.settled.is_empty() && anchor.is_none() && !compress {
+        let Some(log) = &self.log else { return };
+        let has_news = is_anchor_due && log.position.seq != self.anchored.seq;
+        let anchor = has_news.then_some(Anchor { chain: log.chain, position: log.position });
+        if self.settled.is_empty() && anchor.is_none() && !self.has_closed {
             return;
         }
-        let (tools, settled) = (Arc::clone(&self.tools), std::mem::take(&mut self.settled));
-        let chores = Chores { tools, settled, anchor, anchored: self.anchored, compress };
+        let file = match log.file().transpose() {
+            Ok(file) => file,
+            Err(error) => return tracing::error!(%error, "the audit log cannot be made durable"),
+        };
+        let (settled, compress) = (std::mem::take(&mut self.settled), std::mem::take(&mut self.has_closed));
+        let chores =
+            Chores { tools: Arc::clone(&self.tools), file, settled, anchor, anchored: self.anchored, compress };
         self.chores = Some(tokio::spawn(chores.run()));
     }
 
@@ -444,8 +447,10 @@ impl Scribe {
 
 impl Chores {
     async fn run(mut self) -> Self {
-        self.take_away_settled().await;
-        self.anchor().await;
+        if self.make_durable().await {
+            self.take_away_settled().await;
+            self.anchor().await;
+        }
         if self.compress {
             let tools = Arc::clone(&self.tools);
             let compressed = spawn_blocking(move || compress_closed(&tools.dir)).await;
@@ -454,6 +459,23 @@ impl Chores {
             }
         }
         self
+    }
+
+    /// Whether the disk has what was written.
+    async fn make_durable(&mut self) -> bool {
+        if self.settled.is_empty() && self.anchor.is_none() {
+            return true;
+        }
+        let synced = match self.file.take() {
+            Some(file) => spawn_blocking(move || file.sync_data()).await,
+            // Closed files are durable.
+            None => Ok(Ok(())),
+        };
+        let is_durable = matches!(synced, Ok(Ok(())));
+        if !is_durable {
+            tracing::error!("the audit log could not be made durable");
+        }
+        is_durable
     }
 
     async fn take_away_settled(&mut self) {
@@ -467,15 +489,7 @@ impl Chores {
 
     /// Tells the store where the log stands, once the disk has it.
     async fn anchor(&mut self) {
-        let Some((anchor, file)) = self.anchor.take() else { return };
-        let synced = match file {
-            Some(file) => spawn_blocking(move || file.sync_data()).await,
-            // Closed files are durable.
-            None => Ok(Ok(())),
-        };
-        if !matches!(synced, Ok(Ok(()))) {
-            return tracing::error!("the audit log could not be made durable");
-        }
+        let Some(anchor) = self.anchor.take() else { return };
         let Tools { store, vault, rng, .. } = &*self.tools;
         match anchors::keep(&**store, vault, &**rng, &anchor, self.anchored.expect).await {
             Ok(version) => self.anchored = Anchored { seq: anchor.position.seq, expect: Expect::At(version) },
@@ -484,10 +498,98 @@ impl Chores {
     }
 }
 
+impl Drop for Scribe {
+    /// Whatever ended it, nobody waits for a task that is gone.
+    fn drop(&mut self) {
+        let Shared { counters, .. } = &*self.shared;
+        let mut queue = self.shared.queue();
+        queue.has_ended = true;
+        queue.calls.clear();
+        if !queue.is_ending {
+            counters.down.store(true, Ordering::Release);
+            *lock(&counters.problem) = Some("its writer panicked; start the server again".to_owned());
+            tracing::error!("the audit log's writer panicked; no call succeeds until this server is started again");
+        }
+    }
+}
+
 impl Drop for Writer {
     fn drop(&mut self) {
+        self.shared.queue().is_ending = true;
         if let Some(task) = self.task.lock().unwrap_or_else(PoisonError::into_inner).take() {
             task.abort();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use strongroom_core::world::{ManualClock, SeededRng};
+    use strongroom_store::{Batch, MemoryStore, Table};
+    use tokio::time::timeout;
+
+    use super::super::log::tests::{failing_disk, log_in};
+    use super::*;
+
+    fn tools(dir: &std::path::Path, vault: Vault, clock: Arc<dyn Clock>) -> Tools {
+        Tools {
+            store: Arc::new(MemoryStore::new()),
+            vault: Arc::new(vault),
+            rng: Arc::new(SeededRng::new(2)),
+            clock,
+            dir: dir.into(),
+            durability: Durability::Write,
+        }
+    }
+
+    #[tokio::test]
+    async fn the_store_keeps_a_record_until_the_disk_has_it() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (vault, log) = log_in(dir.path());
+        let tools = Arc::new(tools(dir.path(), vault, Arc::new(ManualClock::default())));
+        let key = b"the event's id".to_vec();
+        let put = Batch::new().put(Table::Outbox, &key[..], Expect::Absent, b"sealed".to_vec());
+        tools.store.commit(put).await.expect("memory");
+        let chores = |file: File| Chores {
+            tools: Arc::clone(&tools),
+            file: Some(file),
+            settled: vec![key.clone()],
+            anchor: Some(Anchor { chain: log.chain, position: log.position }),
+            anchored: Anchored { seq: 0, expect: Expect::Absent },
+            compress: false,
+        };
+        let undone = chores(failing_disk()).run().await;
+        assert_eq!((undone.settled.len(), undone.anchored.seq), (1, 0));
+        assert!(tools.store.get(Table::Outbox, &key).await.expect("memory").is_some());
+        let done = chores(log.file().expect("one is open").expect("a handle")).run().await;
+        assert_eq!((done.settled.len(), done.anchored.seq), (0, log.position.seq));
+        assert!(tools.store.get(Table::Outbox, &key).await.expect("memory").is_none());
+    }
+
+    struct PanickingClock;
+
+    impl Clock for PanickingClock {
+        fn now(&self) -> Timestamp {
+            panic!("planned")
+        }
+
+        fn elapsed(&self) -> Duration {
+            panic!("planned")
+        }
+    }
+
+    #[tokio::test]
+    async fn nobody_waits_for_a_writer_that_panicked() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (vault, log) = log_in(dir.path());
+        let counters = Arc::new(Counters::default());
+        let tools = tools(dir.path(), vault, Arc::new(PanickingClock));
+        let writer = Writer::start(log, None, tools, Arc::clone(&counters), Arc::default());
+        for _ in 0..3 {
+            let written = timeout(Duration::from_secs(20), writer.write(Vec::new(), None)).await;
+            assert_eq!(written.expect("an answer"), Err(Unrecorded));
+        }
+        assert!(counters.down.load(Ordering::Acquire), "no change is begun");
+        assert!(lock(&counters.problem).is_some(), "and it is said why");
     }
 }

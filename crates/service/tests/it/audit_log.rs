@@ -338,6 +338,72 @@ fn a_damaged_log_is_not_continued() {
     assert_eq!(logged.first.audit_facts().anchors.len(), 2);
 }
 
+/// A line of a log's own form that it does not have: a file that begins at any number, of any log.
+fn forged(seq: u64, chain: &str) -> Vec<u8> {
+    let prev = "0".repeat(64);
+    let file = format!(r#"{{"format":1,"chainId":"{chain}","createdAt":"2026-09-21T14:13:20Z"}}"#);
+    format!("{{\"chain\":{{\"seq\":{seq},\"prev\":\"{prev}\"}},\"file\":{file}}}\n").into_bytes()
+}
+
+/// A later file that was put there does not hide that the log ends before it: not even where the store remembers a longer log, which
+/// was moved away.
+#[test]
+fn a_forged_file_is_not_continued() {
+    let mut logged = Logged::new(Durability::Write);
+    (0..200).for_each(|_| drop(logged.kms.call(OpName::ListKeys, &json!({})).unwrap()));
+    logged.kms.shut_down();
+    for file in log_files(logged.path()).unwrap() {
+        fs::remove_file(file).unwrap();
+    }
+    logged.restart();
+    (0..20).for_each(|_| drop(logged.kms.call(OpName::ListKeys, &json!({})).unwrap()));
+    logged.restart();
+    logged.kms.shut_down();
+    let anchors = logged.first.audit_facts().anchors;
+    let [longer, own] =
+        [anchors.iter().max_by_key(|one| one.records()), anchors.iter().min_by_key(|one| one.records())];
+    let (longer, own) = (longer.unwrap(), own.unwrap());
+    assert!(longer.records() > 150 && own.records() < 100, "{longer} {own}");
+    let last = log_files(logged.path()).unwrap().pop().unwrap();
+    fs::remove_file(last).unwrap();
+    let chain = own.to_string();
+    let chain = chain.split(':').next().unwrap();
+    fs::write(logged.path().join("audit-00000000000000000120.jsonl"), forged(120, chain)).unwrap();
+    let refused = logged.first.try_with_audit_log(destination(logged.path(), Durability::Write)).map(drop);
+    assert!(refused.unwrap_err().to_string().contains("damaged"));
+}
+
+/// Whatever a file holds, it is told to be broken: nothing runs over, and nothing is taken for a log.
+#[test]
+fn hostile_files_are_told_to_be_broken() {
+    let logged = Logged::new(Durability::Write);
+    let key = logged.key();
+    let chain = "00000000-0000-4000-8000-000000000000";
+    for seq in [u64::MAX, u64::MAX - 1, u64::MAX >> 1, 1 << 62] {
+        let first = forged(seq, chain);
+        assert!(!is_whole(&key, std::slice::from_ref(&first)), "{seq}");
+        assert!(!is_whole(&key, &[first.clone(), first]), "{seq}");
+    }
+    let line = String::from_utf8(forged(0, chain)).unwrap();
+    let numbers = ["00", "-1", "+1", "1e3", "18446744073709551616", "99999999999999999999999", ""];
+    for number in numbers {
+        assert!(!is_whole(&key, &[line.replace("\"seq\":0", &format!("\"seq\":{number}")).into_bytes()]), "{number}");
+    }
+    for content in [&b""[..], b"\n", b"\n\n", b"{", b"{}\n", b"null\n", b"\xff\xfe\n", &[0; 4096]] {
+        assert!(!is_whole(&key, &[content.to_vec()]), "{content:?}");
+    }
+    // Longer than any line: refused before all of it is in memory.
+    assert!(!is_whole(&key, &[[line.as_bytes(), &vec![b'x'; 20 << 20][..]].concat()]));
+    // A file that says to be compressed: no frame, a frame cut off, and one that grows a thousandfold.
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("audit-0.jsonl.zst");
+    let bomb = zstd::encode_all(&vec![b'x'; 64 << 20][..], 3).unwrap();
+    for content in [line.as_bytes(), &zstd::encode_all(line.as_bytes(), 3).unwrap()[..9], &bomb] {
+        fs::write(&path, content).unwrap();
+        verify(&key, std::slice::from_ref(&path), &[], End::Open, &mut |_| ()).unwrap_err();
+    }
+}
+
 #[test]
 fn a_change_and_its_record_do_not_part() {
     // The server dies after the change is committed and before the record is written: here, the commit's answer is lost and the
