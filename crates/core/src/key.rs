@@ -70,6 +70,12 @@ impl KeyRecord {
         regions.filter(|region| **region != self.arn.region).map(|region| KeyArn { region: *region, ..self.arn })
     }
 
+    /// The primary of its relatives; itself where it is in one Region alone.
+    pub fn primary_arn(&self) -> KeyArn {
+        let region = self.multi_region.as_ref().map_or(self.arn.region, |family| family.primary);
+        KeyArn { region, ..self.arn }
+    }
+
     /// Whether the API shows material ids for this key (behaviours 4.1, `CurrentKeyMaterialId`).
     pub fn shows_material_ids(&self) -> bool {
         matches!(self.spec, KeySpec::SymmetricDefault) && matches!(self.origin, Origin::AwsKms | Origin::External)

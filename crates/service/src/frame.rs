@@ -64,6 +64,7 @@ pub(crate) trait Operation {
 pub(crate) struct Cx<'a> {
     pub(crate) node: &'a Node,
     pub(crate) op: OpName,
+    request_id: RequestId,
     pub(crate) caller: &'a Arc<Caller>,
     /// What decides on the caller's side.
     pub(crate) standing: &'a Arc<Standing>,
@@ -75,6 +76,8 @@ pub(crate) struct Cx<'a> {
     /// The audit record under way.
     pub(crate) entry: &'a Entry,
     circumstances: Circumstances<'a>,
+    /// Whether it is judged in another Region than it came to.
+    is_elsewhere: bool,
     /// The keys whose material was opened for this call.
     opened: Mutex<Vec<KeyArn>>,
     /// The fault rules that this call has met; there are some in `dev` alone.
@@ -176,10 +179,11 @@ impl Call<'_> {
 
 impl<'a> Cx<'a> {
     fn new(node: &'a Node, call: &'a Call<'_>, entry: &'a Entry, decisions: &'a Decisions) -> Self {
-        let Call { op, ref caller, ref standing, account, region, now, circumstances, .. } = *call;
+        let Call { op, request_id, ref caller, ref standing, account, region, now, circumstances, .. } = *call;
         Self {
             node,
             op,
+            request_id,
             caller,
             standing,
             account,
@@ -187,6 +191,7 @@ impl<'a> Cx<'a> {
             now,
             entry,
             circumstances,
+            is_elsewhere: false,
             opened: Mutex::default(),
             met_faults: Met::default(),
             decisions,
@@ -195,10 +200,11 @@ impl<'a> Cx<'a> {
 
     /// The same call, judged as if it had come in `region`.
     pub(crate) fn in_region(&self, region: Region) -> Cx<'_> {
-        let Self { node, op, caller, standing, account, now, entry, circumstances, decisions, .. } = *self;
+        let Self { node, op, request_id, caller, standing, account, now, entry, circumstances, decisions, .. } = *self;
         Cx {
             node,
             op,
+            request_id,
             caller,
             standing,
             account,
@@ -206,10 +212,29 @@ impl<'a> Cx<'a> {
             now,
             entry,
             circumstances,
+            is_elsewhere: true,
             opened: Mutex::default(),
             met_faults: Met::default(),
             decisions,
         }
+    }
+
+    /// The record of what the call does to a key in another Region: there it is `op`, with this input.
+    pub(crate) fn entry_elsewhere<T: Shown>(&self, op: OpName, key: &KeyArn, input: &T) -> Entry {
+        let origin = Origin {
+            called: Called { source: KMS, operation: op.as_str().into(), read_only: facts(op).read_only },
+            request_id: self.request_id,
+            time: self.now,
+            caller: Some(self.caller),
+            region: Some(key.region),
+            circumstances: self.circumstances,
+        };
+        let entry = Entry::elsewhere(origin, key);
+        entry.note_request(input);
+        if facts(op).reply_key_arn {
+            entry.tell_key_in_reply();
+        }
+        entry
     }
 
     /// Counts so many requests of the caller's account in this call's Region.
@@ -390,10 +415,11 @@ impl<'a> Cx<'a> {
         outcome
     }
 
-    /// Puts the key on the record. A stranger who was refused has named nothing: its record must not tell more than its reply.
+    /// Puts the key on the record. A stranger who was refused has named nothing: its record must not tell more than its reply. What
+    /// is done in another Region stands there.
     fn note_key(&self, record: &KeyRecord, is_allowed: bool) {
         let is_about_keys = facts(self.op).resource != Resource::Any;
-        if is_about_keys && (is_allowed || record.arn.account == self.account) {
+        if is_about_keys && !self.is_elsewhere && (is_allowed || record.arn.account == self.account) {
             self.entry.note_key(&record.arn);
         }
     }

@@ -87,6 +87,8 @@ pub(super) struct Noted {
     pub(super) details: Option<Vec<u8>>,
     /// What the service did besides.
     pub(super) besides: Vec<Arc<Entry>>,
+    /// Who called, where no signature but the body proves it: the identity, and in whose trail the call stands.
+    pub(super) proven: Option<(Vec<u8>, AccountId)>,
 }
 
 /// What a call was about.
@@ -131,7 +133,7 @@ impl Entry {
         Self {
             request_id: Some(*request_id),
             head: event::head(origin),
-            identity: principal::identity(caller.map(|caller| &**caller), origin.circumstances.access_key_id),
+            identity: principal::identity(caller.map(|caller| &**caller), origin.circumstances.access_key_id, None),
             tls: event::tls(&origin.circumstances),
             caller: caller.map(Arc::clone),
             read_only: called.read_only,
@@ -141,6 +143,16 @@ impl Entry {
             ids: Mutex::default(),
             noted: Mutex::default(),
         }
+    }
+
+    /// Of what a call does in another Region besides: there it stands as the same caller's, brought by the service.
+    pub(crate) fn elsewhere(origin: Origin<'_>, key: &KeyArn) -> Self {
+        let Origin { caller, circumstances, .. } = origin;
+        let identity = principal::identity(caller.map(|caller| &**caller), circumstances.access_key_id, Some(KMS));
+        let circumstances = Circumstances { user_agent: Some(event::INTERNAL), tls: None, host: None, ..circumstances };
+        let entry = Self::open(&Origin { region: Some(key.region), circumstances, ..origin });
+        entry.note_key(key);
+        Self { identity, ..entry }
     }
 
     /// Of what the service does to a key by itself. `details` are members of `serviceEventDetails`.
@@ -159,6 +171,19 @@ impl Entry {
             outbox: Mutex::default(),
             ids: Mutex::default(),
             noted: Mutex::new(noted),
+        }
+    }
+
+    /// Of what the operator does to an account. `details` are members of `serviceEventDetails`.
+    pub(crate) fn of_operator(name: &'static str, account: AccountId, time: Timestamp, details: Vec<u8>) -> Self {
+        let identity = principal::operator();
+        let noted = Noted { details: Some(details), proven: Some((identity.clone(), account)), ..Noted::default() };
+        Self {
+            head: event::operator_head(name, time),
+            identity,
+            is_carrier: false,
+            noted: Mutex::new(noted),
+            ..Self::of_change()
         }
     }
 
@@ -220,6 +245,11 @@ impl Entry {
     /// The grant that the call ends.
     pub(crate) fn note_grant(&self, id: GrantId) {
         self.noted().grant = Some(id);
+    }
+
+    /// Who called, by a token in the body that was verified, for a role of `account`.
+    pub(crate) fn note_web_identity(&self, provider: &str, audience: &str, subject: &str, account: AccountId) {
+        self.noted().proven = Some((principal::web_identity(provider, audience, subject), account));
     }
 
     /// What the service did in the same change. Said anew when the change is tried again.

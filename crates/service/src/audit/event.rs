@@ -18,6 +18,9 @@ pub(super) const INTERNAL: &str = "AWS Internal";
 /// Of a text that a stranger can choose, this many bytes are kept.
 const AGENT_BYTES_MAX: usize = 1024;
 
+/// Of the text of a failure, which may print all that a request had, this many bytes are kept.
+const ERROR_BYTES_MAX: usize = 16 << 10;
+
 /// One event: a line of the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Event {
@@ -54,6 +57,17 @@ pub(super) fn service_head(name: &'static str, region: Region, time: Timestamp) 
         members.text("eventSource", Some(KMS));
         members.text("eventName", Some(name));
         members.text("awsRegion", Some(region.as_str()));
+        members.text("sourceIPAddress", Some(INTERNAL));
+        members.text("userAgent", Some(INTERNAL));
+    })
+}
+
+/// The same for what the operator does, through the admin listener.
+pub(super) fn operator_head(name: &'static str, time: Timestamp) -> Vec<u8> {
+    members(|members| {
+        members.text("eventTime", Some(&iso8601(time)));
+        members.text("eventSource", Some("admin.strongroom"));
+        members.text("eventName", Some(name));
         members.text("sourceIPAddress", Some(INTERNAL));
         members.text("userAgent", Some(INTERNAL));
     })
@@ -109,8 +123,11 @@ pub(super) fn of(
         (Recipient::Owner(..) | Recipient::Caller(_), _) => None,
     };
     let own = match &entry.caller {
-        Some(caller) => caller.account(),
-        None if entry.service_event => noted.resources.first().map(Resource::account),
+        Some(caller) => caller.account().or(noted.proven.as_ref().map(|(_, account)| *account)),
+        None if entry.service_event => {
+            let named = noted.proven.as_ref().map(|(_, account)| *account);
+            named.or_else(|| noted.resources.first().map(Resource::account))
+        }
         None => None,
     };
     let (account, shared) = match recipient {
@@ -119,12 +136,14 @@ pub(super) fn of(
     };
     let mut json = Vec::with_capacity(1024);
     json.extend_from_slice(b"{\"eventVersion\":\"1.11\",\"userIdentity\":");
-    json.extend_from_slice(owner_sees.as_ref().unwrap_or(&entry.identity));
+    let proven = noted.proven.as_ref().map(|(identity, _)| identity);
+    json.extend_from_slice(owner_sees.as_ref().or(proven).unwrap_or(&entry.identity));
     json.push(b',');
     json.extend_from_slice(&entry.head);
     Object::members(&mut json, |members| {
         members.text("errorCode", failure.map(|failure| error_code(failure.code)));
-        members.text("errorMessage", failure.and_then(|failure| failure.message));
+        members
+            .text("errorMessage", failure.and_then(|failure| failure.message).map(|text| up_to(text, ERROR_BYTES_MAX)));
         members.raw("requestParameters", Some(&request_parameters(noted)));
         members.raw("responseElements", Some(&response_elements(noted, failure.is_some())));
         members.raw("additionalEventData", additional_event_data(noted).as_deref());
@@ -212,7 +231,7 @@ fn first_key(noted: &Noted) -> Option<String> {
 }
 
 /// Members without the braces around them.
-pub(super) fn members(write: impl FnOnce(&mut Object<'_, Vec<u8>>)) -> Vec<u8> {
+pub(crate) fn members(write: impl FnOnce(&mut Object<'_, Vec<u8>>)) -> Vec<u8> {
     let mut out = Vec::with_capacity(128);
     Object::members(&mut out, write);
     out
@@ -228,5 +247,9 @@ fn braced_or_null(parts: &[&[u8]]) -> Vec<u8> {
 }
 
 fn shortened(text: &str) -> &str {
-    &text[..text.floor_char_boundary(AGENT_BYTES_MAX)]
+    up_to(text, AGENT_BYTES_MAX)
+}
+
+fn up_to(text: &str, bytes: usize) -> &str {
+    &text[..text.floor_char_boundary(bytes)]
 }

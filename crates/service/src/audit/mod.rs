@@ -40,6 +40,7 @@ use crate::metrics::Family;
 use chain::hash_text;
 pub(crate) use entry::{Called, Entry, Failure, KMS, Origin};
 use event::Event;
+pub(crate) use event::members;
 use log::{Log, Opened, Start};
 pub use log::{LogError, Rotation, log_files};
 use outbox::RecordingStore;

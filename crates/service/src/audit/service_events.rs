@@ -33,9 +33,10 @@ pub(crate) fn delete_key(key: &KeyArn, now: Timestamp) -> Entry {
     Entry::of_service("DeleteKey", key, now, None)
 }
 
-/// `SynchronizeMultiRegionKey`: a member of a multi-Region key was made, or has what it shares with the others anew.
-pub(crate) fn synchronize_multi_region_key(key: &KeyArn, now: Timestamp) -> Entry {
-    Entry::of_service("SynchronizeMultiRegionKey", key, now, None)
+/// `SynchronizeMultiRegionKey`: a member of a multi-Region key was made, or has what it shares with the others anew. AWS names the
+/// primary, and in its Region.
+pub(crate) fn synchronize_multi_region_key(key: &KeyRecord, now: Timestamp) -> Entry {
+    Entry::of_service("SynchronizeMultiRegionKey", &key.primary_arn(), now, None)
 }
 
 /// What time did to `key`, as it is since.
@@ -51,6 +52,6 @@ pub(crate) fn of_passed(key: &KeyRecord, passed: &Passed, now: Timestamp) -> Vec
         .rotated
         .iter()
         .map(|(previous, current)| rotate_key(key, RotationType::Automatic, *previous, *current, now));
-    let synchronized = passed.synchronized.iter().map(|key| synchronize_multi_region_key(key, now));
+    let synchronized = passed.synchronized.then(|| synchronize_multi_region_key(key, now));
     expired.chain(rotated).chain(synchronized).collect()
 }

@@ -8,6 +8,7 @@ use strongroom_core::secret::SecretBytes;
 use strongroom_core::world::Timestamp;
 
 use super::unique_ids::{new_secret, new_unique_id};
+use crate::audit::{Entry, members};
 use crate::error::OpError;
 use crate::node::Node;
 
@@ -85,7 +86,16 @@ impl Node {
                 secret: Arc::clone(&secret),
             };
             let record = AccountRecord { created: now, alias: alias.clone() };
-            if self.directory.insert_account(chosen, record, Some(root_key)).await? {
+            let details = members(|members| {
+                members.text("accountId", Some(chosen.as_str()));
+                members.text("alias", alias.as_deref());
+                members.text("accessKeyId", Some(&key_id));
+            });
+            let entry = Arc::new(Entry::of_operator("CreateAccount", chosen, now, details));
+            self.journal.check_writable().map_err(OpError::from)?;
+            let work = self.directory.insert_account(chosen, record, Some(root_key));
+            if self.journal.carry(&entry, work).await? {
+                self.journal.close(&entry, None).await.map_err(OpError::from)?;
                 return Ok(NewAccount { id: chosen, access_key_id: key_id.to_string(), secret });
             }
             if id.is_some() {

@@ -13,8 +13,8 @@ use crate::error::OpError;
 /// What time did to a key.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Passed {
-    /// Keys in other Regions that were brought up to date, or this one when it was made or designated anew.
-    pub(crate) synchronized: Vec<KeyArn>,
+    /// Whether relatives were brought up to date, or this one was when it was made or designated anew.
+    pub(crate) synchronized: bool,
     /// Imported materials that are gone.
     pub(crate) expired: Vec<KeyMaterialId>,
     /// The material that was current before, if there was one, and the one that is since.
@@ -32,14 +32,12 @@ pub(crate) fn let_time_pass(
     rng: &dyn Rng,
 ) -> Result<Passed, OpError> {
     let mut passed = Passed { expired: family.expire_materials(now), ..Passed::default() };
-    if family.named_mut().settle() {
-        passed.synchronized.push(family.named().arn);
-    }
+    passed.synchronized = family.named_mut().settle();
     if family.named().is_rotation_due(now) {
         let materials = new_materials(family, vault, now, rng)?;
         let before = family.named().current_material().map(|before| before.id);
         passed.rotated = materials.first().map(|material| (before, material.id));
-        passed.synchronized.extend(family.named().relatives());
+        passed.synchronized |= family.named().relatives().next().is_some();
         family.rotate_automatically(materials, now);
     }
     Ok(passed)

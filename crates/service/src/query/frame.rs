@@ -55,6 +55,8 @@ pub(crate) struct Cx<'a> {
     /// The Region of the request.
     pub(crate) region: Region,
     pub(crate) now: Timestamp,
+    /// The audit record under way.
+    pub(crate) entry: &'a Entry,
     circumstances: Circumstances<'a>,
     /// What was decided for this call.
     decisions: Decisions,
@@ -77,8 +79,9 @@ pub(crate) struct Call<'a> {
 pub(crate) async fn serve<O: Operation>(node: &Node, call: &Call<'_>) -> Result<Zeroizing<Vec<u8>>, Error> {
     debug_assert_eq!(O::NAME, call.op, "the registry sends each operation to its own code");
     let Call { op, ref caller, ref standing, region, now, circumstances, .. } = *call;
-    let cx = Cx { node, op, caller, standing, region, now, circumstances, decisions: Decisions::default() };
     let entry = Arc::new(call.open_entry(node));
+    let decisions = Decisions::default();
+    let cx = Cx { node, op, caller, standing, region, now, entry: &entry, circumstances, decisions };
     let work = async {
         if !op.is_read_only() {
             node.journal.check_writable().map_err(|unrecorded| Error::Work(unrecorded.into()))?;

@@ -37,6 +37,8 @@ impl Operation for AssumeRoleWithWebIdentity {
         let url = token.issuer().strip_prefix("https://").ok_or_else(unknown)?;
         let provider = account.providers.values().find(|provider| provider.url == url).ok_or_else(unknown)?;
         let claims = verified(cx, &token, &provider.client_ids).await?;
+        let provider_arn = format!("arn:{}:iam::{}:oidc-provider/{url}", cx.region.partition(), name.account);
+        cx.entry.note_web_identity(&provider_arn, &claims.audience, &claims.subject, name.account);
 
         let role = account.role(name.name).filter(|role| name.is_of(&role.record)).ok_or(Error::MayNotAssumeByToken)?;
         let condition_keys = condition_keys(url, &claims);
@@ -51,7 +53,6 @@ impl Operation for AssumeRoleWithWebIdentity {
             claims: &condition_keys,
             ..Asked::default()
         };
-        let provider_arn = format!("arn:{}:iam::{}:oidc-provider/{url}", cx.region.partition(), name.account);
         let caller = Caller::web_identity(cx.region.partition(), &provider_arn);
         check(cx, "AssumeRoleWithWebIdentity", &caller, &input.role_arn, role, &asked, &account)?;
         if !claims.tags.is_empty() {

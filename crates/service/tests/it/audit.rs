@@ -37,15 +37,19 @@ fn every_operation_leaves_one_record() {
 
 /// A store, and randomness, that panic when they are told to.
 #[derive(Default)]
-struct Armed(AtomicBool);
+pub(crate) struct Armed(AtomicBool);
 
 impl Armed {
+    pub(crate) fn set(&self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+
     fn check(&self) {
         assert!(!self.0.load(Ordering::SeqCst), "planned");
     }
 }
 
-struct PanickingStore(Arc<dyn Store>, Arc<Armed>);
+pub(crate) struct PanickingStore(pub(crate) Arc<dyn Store>, pub(crate) Arc<Armed>);
 
 impl Store for PanickingStore {
     fn get<'a>(&'a self, table: Table, key: &'a [u8]) -> StoreFuture<'a, Option<Record>> {
@@ -101,7 +105,7 @@ fn a_panic_leaves_its_record_too() {
         let armed = Arc::new(Armed::default());
         let store = Arc::new(PanickingStore(first.store(), Arc::clone(&armed)));
         let kms = first.restarted_over(store, Arc::new(PanickingRng(Arc::clone(&armed))));
-        armed.0.store(true, Ordering::SeqCst);
+        armed.set();
         let (code, _) = kms.call(*op, &body).unwrap_err();
         let events = kms.events();
         assert_eq!(events.len(), 1, "{op}: {events:?}");
@@ -112,6 +116,18 @@ fn a_panic_leaves_its_record_too() {
         let is_offered = code != "UnsupportedOperationException";
         assert_eq!(code == "KMSInternalException", is_offered, "{op}: {code}");
     }
+}
+
+/// A refusal prints what the request had; its record does not grow with it.
+#[test]
+fn a_record_is_bounded() {
+    let kms = TestKms::new();
+    let (code, message) = kms.call(OpName::DescribeKey, &json!({"KeyId": "é\u{1}".repeat(10_000)})).unwrap_err();
+    assert_eq!(code, "ValidationException");
+    let event = kms.events().pop().unwrap();
+    let kept = event["errorMessage"].as_str().unwrap();
+    assert!(message.unwrap().starts_with(kept) && kept.len() > 16_000, "{} bytes", kept.len());
+    assert!(event.to_string().len() < 150_000);
 }
 
 #[test]

@@ -8,6 +8,7 @@ use strongroom_wire::kms::facts;
 use crate::fixtures::{blob, policy, smallest};
 use crate::import::import_request;
 use crate::kms::{OWNER, TestKey, TestKms};
+use crate::multi_region;
 
 /// A call and what its event must have. A member that the table leaves open is not looked at.
 struct Row {
@@ -338,17 +339,28 @@ impl World {
             OpName::ListRetirableGrants => {
                 Row::of_account(smallest(op, ""), json!({"retiringPrincipal": "arn:aws:iam::111122223333:user/alice"}))
             }
-            OpName::ReplicateKey => Row::of_account(
-                json!({"KeyId": "mrk-1234abcd12ab34cd56ef1234567890ab", "ReplicaRegion": "eu-west-1"}),
-                json!({
-                    "keyId": "mrk-1234abcd12ab34cd56ef1234567890ab", "replicaRegion": "eu-west-1",
-                    "bypassPolicyLockoutSafetyCheck": false, "description": "",
-                }),
-            ),
-            OpName::UpdatePrimaryRegion => Row::of_account(
-                json!({"KeyId": "mrk-1234abcd12ab34cd56ef1234567890ab", "PrimaryRegion": "eu-west-1"}),
-                json!({"keyId": "mrk-1234abcd12ab34cd56ef1234567890ab", "primaryRegion": "eu-west-1"}),
-            ),
+            OpName::ReplicateKey => {
+                let key = multi_region::primary(&self.kms);
+                Row::about(
+                    &key,
+                    json!({"KeyId": key.id, "ReplicaRegion": "eu-west-1"}),
+                    json!({
+                        "keyId": key.id, "replicaRegion": "eu-west-1", "bypassPolicyLockoutSafetyCheck": false,
+                        "description": "",
+                    }),
+                )
+                .replies_anything()
+            }
+            OpName::UpdatePrimaryRegion => {
+                let key = multi_region::primary(&self.kms);
+                multi_region::replica(&self.kms, &key, "eu-west-1");
+                Row::about(
+                    &key,
+                    json!({"KeyId": key.id, "PrimaryRegion": "eu-west-1"}),
+                    json!({"keyId": key.id, "primaryRegion": "eu-west-1"}),
+                )
+                .replies(json!({"keyId": key.arn}))
+            }
             OpName::ConnectCustomKeyStore | OpName::DeleteCustomKeyStore | OpName::DisconnectCustomKeyStore => {
                 Row::of_account(smallest(op, ""), json!({"customKeyStoreId": "cks-1234567890abcdef0"}))
             }
@@ -445,6 +457,67 @@ fn check_envelope(op: OpName, event: &Value) {
         }),
         "{op}"
     );
+}
+
+/// A call on a key of several Regions leaves a record in each Region where it changes something, with one request id.
+#[test]
+fn other_regions_have_records_of_their_own() {
+    let kms = TestKms::new();
+    let key = multi_region::primary(&kms);
+    let there = key.arn.replace("us-east-1", "eu-west-1");
+    let both = |op: OpName, body: Value| {
+        let before = kms.events().len();
+        kms.with_key(&key, op, &body).unwrap();
+        let events = kms.events().split_off(before);
+        let [here, elsewhere] = &events[..] else { panic!("{op}: two of {events:?}") };
+        assert_eq!((&here["eventName"], &here["awsRegion"]), (&json!(op.as_str()), &json!("us-east-1")));
+        assert_eq!(elsewhere["awsRegion"], "eu-west-1", "{op}");
+        assert_eq!(elsewhere["resources"], json!([{"accountId": OWNER, "type": "AWS::KMS::Key", "ARN": there}]));
+        assert_eq!(elsewhere["eventType"], "AwsApiCall", "{op}");
+        assert_eq!(elsewhere["requestID"], here["requestID"], "{op}");
+        assert_ne!(elsewhere["eventID"], here["eventID"], "{op}");
+        let mut carried = here["userIdentity"].clone();
+        carried["invokedBy"] = json!("kms.amazonaws.com");
+        assert_eq!(elsewhere["userIdentity"], carried, "{op}");
+        assert_eq!(elsewhere["sourceIPAddress"], here["sourceIPAddress"], "{op}");
+        assert_eq!(elsewhere["userAgent"], "AWS Internal", "{op}");
+        assert_eq!(here["resources"], json!([{"accountId": OWNER, "type": "AWS::KMS::Key", "ARN": key.arn}]), "{op}");
+        elsewhere.clone()
+    };
+    let tags = json!([{"TagKey": "a", "TagValue": "b"}]);
+    let created = both(OpName::ReplicateKey, json!({"ReplicaRegion": "eu-west-1", "Description": "d", "Tags": tags}));
+    assert_eq!(created["eventName"], "CreateKey");
+    assert_eq!(
+        created["requestParameters"],
+        json!({
+            "description": "d", "origin": "AWS_KMS", "bypassPolicyLockoutSafetyCheck": false, "multiRegion": true,
+            "customerMasterKeySpec": "SYMMETRIC_DEFAULT", "keySpec": "SYMMETRIC_DEFAULT", "keyUsage": "ENCRYPT_DECRYPT",
+            "tags": [{"tagKey": "a", "tagValue": "b"}],
+        })
+    );
+    let metadata = &created["responseElements"]["keyMetadata"];
+    assert_eq!((&metadata["arn"], &metadata["keyState"]), (&json!(there), &json!("Creating")));
+
+    // Once it is made: AWS names the primary.
+    let before = kms.events().len();
+    kms.wait_days(0);
+    let [synchronized] = &kms.events().split_off(before)[..] else { panic!("one event") };
+    assert_eq!(
+        (&synchronized["eventName"], &synchronized["awsRegion"]),
+        (&json!("SynchronizeMultiRegionKey"), &json!("us-east-1"))
+    );
+    assert_eq!(synchronized["responseElements"], json!({"keyId": key.arn}));
+    assert_eq!(synchronized["requestParameters"], Value::Null);
+
+    let moved = both(OpName::UpdatePrimaryRegion, json!({"PrimaryRegion": "eu-west-1"}));
+    assert_eq!(moved["eventName"], "UpdatePrimaryRegion");
+    assert_eq!(moved["requestParameters"], json!({"keyId": there, "primaryRegion": "eu-west-1"}));
+    assert_eq!(moved["responseElements"], json!({"keyId": there}));
+
+    // What was refused changed nothing anywhere.
+    let before = kms.events().len();
+    kms.with_key(&key, OpName::UpdatePrimaryRegion, &json!({"PrimaryRegion": "eu-west-1"})).unwrap_err();
+    assert_eq!(kms.events().len(), before + 1);
 }
 
 #[test]

@@ -102,7 +102,7 @@ pub(crate) fn smallest(op: OpName, name: &str) -> String {
         OpName::UntagRole => "RoleName=NAME&TagKeys.member.1=a",
         OpName::UntagUser => "UserName=NAME&TagKeys.member.1=a",
         OpName::UpdateAccessKey => "UserName=NAME&AccessKeyId=AKIA000000000000NAME&Status=Inactive",
-        OpName::UpdateAssumeRolePolicy => "RoleName=NAME&PolicyDocument=DOCUMENT",
+        OpName::UpdateAssumeRolePolicy => "RoleName=NAME&PolicyDocument=TRUST",
         OpName::UpdateOpenIDConnectProviderThumbprint => {
             "OpenIDConnectProviderArn=arn%3Aaws%3Aiam%3A%3A111122223333%3Aoidc-provider%2FNAME&ThumbprintList.member.1=0123456789abcdef0123456789abcdef01234567"
         }

@@ -8,6 +8,7 @@ mod audit;
 mod audit_fields;
 mod audit_follow;
 mod audit_log;
+mod audit_query;
 mod corpus;
 mod deletion;
 mod dev_clock;

@@ -27,7 +27,7 @@ fn primary_of(kms: &TestKms, more: &Value) -> TestKey {
     TestKey { region: HOME, spec, usage, id: text("KeyId"), arn: text("Arn") }
 }
 
-fn primary(kms: &TestKms) -> TestKey {
+pub(crate) fn primary(kms: &TestKms) -> TestKey {
     primary_of(kms, &json!({}))
 }
 
@@ -43,7 +43,7 @@ fn in_region(key: &TestKey, region: &'static str) -> TestKey {
 }
 
 /// A replica that has left `Creating`.
-fn replica(kms: &TestKms, key: &TestKey, region: &'static str) -> TestKey {
+pub(crate) fn replica(kms: &TestKms, key: &TestKey, region: &'static str) -> TestKey {
     replicate(kms, key, region, &json!({})).unwrap();
     kms.wait_days(0);
     in_region(key, region)

@@ -19,6 +19,7 @@ use crate::query::{Signer, Xml};
 use crate::sessions::credentials;
 
 const ISSUER: &str = "https://issuer.example/realm";
+const ACTION: &str = "AssumeRoleWithWebIdentity";
 
 /// The issuer's key pair, and one that is not the issuer's.
 static PAIRS: LazyLock<[Material; 2]> = LazyLock::new(|| {
@@ -75,7 +76,7 @@ impl TestKms {
     fn assume_by(&self, token: &str) -> Xml {
         let role = "arn:aws:iam::111122223333:role/app/worker";
         let pairs = [("RoleArn", role), ("RoleSessionName", "job-1"), ("WebIdentityToken", token)];
-        self.sts(None, &format!("AssumeRoleWithWebIdentity{}", form(&pairs)))
+        self.sts(None, &format!("{ACTION}{}", form(&pairs)))
     }
 
     /// A provider, a role that trusts it, and a key that the role's sessions of one team may use. The key's id.
@@ -160,6 +161,59 @@ fn tokens_that_are_not_good_get_no_credentials() {
     let none = BASE64_URL_SAFE_NO_PAD.encode(r#"{"alg":"none"}"#);
     check(&format!("{none}.{}.", parts[1]), 400, "InvalidIdentityToken");
     assert_eq!(kms.assume_by(&good).status, 200);
+}
+
+/// Nobody signed: who called is told by the token, once it was verified, and the token by nobody.
+#[test]
+fn calls_by_token_are_on_the_record() {
+    let kms = TestKms::new();
+    kms.lay();
+    let provider = "arn:aws:iam::111122223333:oidc-provider/issuer.example/realm";
+    let identity = |subject: &str| {
+        json!({
+            "type": "WebIdentityUser", "principalId": format!("{provider}:sts.amazonaws.com:{subject}"),
+            "userName": subject, "identityProvider": provider,
+        })
+    };
+    let anonymous = json!({"type": "AWSAccount", "principalId": "anonymous"});
+    let parameters = json!({"roleArn": "arn:aws:iam::111122223333:role/app/worker", "roleSessionName": "job-1"});
+    let check = |token: &str, code: Option<&str>, who: Value, account: Option<&str>| {
+        let before = kms.events().len();
+        let reply = kms.assume_by(token);
+        let [event] = &kms.events().split_off(before)[..] else { panic!("one event") };
+        assert_eq!((&event["eventSource"], &event["eventName"]), (&json!("sts.amazonaws.com"), &json!(ACTION)));
+        assert_eq!(event["errorCode"].as_str(), code);
+        assert_eq!(event["userIdentity"], who);
+        assert_eq!(event["recipientAccountId"].as_str(), account);
+        assert_eq!(event["requestParameters"], parameters, "and no token");
+        let text = event.to_string();
+        for part in
+            token.split('.').chain(reply.get("SecretAccessKey").as_deref()).chain(reply.get("SessionToken").as_deref())
+        {
+            assert!(!text.contains(part), "{part} is in {text}");
+        }
+        (event.clone(), reply)
+    };
+    let (event, reply) = check(&kms.token(0, &json!({})), None, identity("system:app"), Some(OWNER));
+    let told = &event["responseElements"];
+    assert_eq!(told["subjectFromWebIdentityToken"], "system:app");
+    assert_eq!((&told["provider"], &told["audience"]), (&json!(ISSUER), &json!("sts.amazonaws.com")));
+    assert_eq!(told["assumedRoleUser"]["arn"], "arn:aws:sts::111122223333:assumed-role/worker/job-1");
+    let keys: Vec<&str> = told["credentials"].as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(keys, ["accessKeyId", "expiration"]);
+    check(&kms.token(0, &json!({"sub": "other"})), Some("AccessDenied"), identity("other"), Some(OWNER));
+    check(&kms.token(1, &json!({})), Some("InvalidIdentityToken"), anonymous.clone(), None);
+    check(&kms.token(0, &json!({"exp": 1})), Some("ExpiredTokenException"), anonymous, None);
+
+    // Its session is told with the provider behind it.
+    let session = credentials(&reply, "sts");
+    let before = kms.events().len();
+    assert_eq!(kms.call_with(&session, "ListAliases", "{}").0, 400);
+    let [event] = &kms.events().split_off(before)[..] else { panic!("one event") };
+    assert_eq!(event["userIdentity"]["type"], "AssumedRole");
+    let context = &event["userIdentity"]["sessionContext"];
+    assert_eq!(context["webIdFederationData"], json!({"federatedProvider": provider, "attributes": {}}));
+    assert_eq!(context["sessionIssuer"]["arn"], "arn:aws:iam::111122223333:role/app/worker");
 }
 
 #[test]

@@ -13,6 +13,7 @@ use strongroom_core::key::{KeyMaterial, KeyRecord, Tag};
 use strongroom_wire::kms;
 
 use super::read_region;
+use crate::audit::Entry;
 use crate::context::{Asked, NewKey, Subject};
 use crate::error::OpError;
 use crate::frame::{Cx, Operation};
@@ -88,17 +89,41 @@ impl Operation for ReplicateKey {
                 }
                 let replica = own.replica(cx, &key, family.named(), region)?;
                 family.add_replica(replica);
-                family.member(region).cloned().ok_or(OpError::BadRecord)
+                let replica = family.member(region).cloned().ok_or(OpError::BadRecord)?;
+                cx.entry.set_besides(vec![created(cx, &replica, insists)]);
+                Ok(replica)
             })
             .await?;
         Ok(kms::ReplicateKeyOutput {
             replica_key_metadata: Some(key_metadata(&replica)),
             replica_policy: Some(read_policy(&replica.policy)?.canonical_text()),
-            replica_tags: Some(
-                replica.tags.into_iter().map(|tag| kms::Tag { tag_key: tag.key, tag_value: tag.value }).collect(),
-            ),
+            replica_tags: Some(tags_of(&replica)),
         })
     }
+}
+
+/// The record of the replica's Region: there a key is created.
+fn created(cx: &Cx<'_>, replica: &KeyRecord, insists: Option<bool>) -> Entry {
+    let input = kms::CreateKeyInput {
+        policy: None,
+        description: Some(replica.description.clone()),
+        key_usage: Some(replica.usage),
+        customer_master_key_spec: None,
+        key_spec: Some(replica.spec),
+        origin: Some(replica.origin),
+        custom_key_store_id: None,
+        bypass_policy_lockout_safety_check: insists,
+        tags: Some(tags_of(replica)).filter(|tags| !tags.is_empty()),
+        multi_region: Some(true),
+        xks_key_id: None,
+    };
+    let entry = cx.entry_elsewhere(OpName::CreateKey, &replica.arn, &input);
+    entry.note_reply(&kms::CreateKeyOutput { key_metadata: Some(key_metadata(replica)) });
+    entry
+}
+
+fn tags_of(key: &KeyRecord) -> Vec<kms::Tag> {
+    key.tags.iter().map(|tag| kms::Tag { tag_key: tag.key.clone(), tag_value: tag.value.clone() }).collect()
 }
 
 /// What a replica has for itself from its beginning.

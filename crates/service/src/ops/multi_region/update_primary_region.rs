@@ -46,6 +46,12 @@ impl Operation for UpdatePrimaryRegion {
                 cx.check_state(family.named())?;
                 cx.check_state(family.member(region).ok_or_else(|| no_such_key(&arn))?)?;
                 family.change_primary(region);
+                // The new primary's Region has its own record, which tells nothing of the old one.
+                let there = kms::UpdatePrimaryRegionInput {
+                    key_id: arn.to_string(),
+                    primary_region: input.primary_region.clone(),
+                };
+                cx.entry.set_besides(vec![cx.entry_elsewhere(Self::NAME, &arn, &there)]);
                 Ok(())
             })
             .await?;

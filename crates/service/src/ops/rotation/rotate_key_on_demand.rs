@@ -67,9 +67,10 @@ fn rotate(cx: &Cx<'_>, family: &mut Family) -> Result<(), OpError> {
     }
 }
 
-/// The events of the rotation: its own, and one for each relative that has the material too.
+/// The events of the rotation: its own, and that its relatives have the material too.
 fn events(family: &Family, before: Option<KeyMaterialId>, now: Timestamp) -> Vec<Entry> {
     let key = family.named();
     let rotation = key.current_material().map(|after| rotate_key(key, RotationType::OnDemand, before, after.id, now));
-    rotation.into_iter().chain(key.relatives().map(|relative| synchronize_multi_region_key(&relative, now))).collect()
+    let synchronized = key.relatives().next().map(|_| synchronize_multi_region_key(key, now));
+    rotation.into_iter().chain(synchronized).collect()
 }

@@ -2802,7 +2802,7 @@ static UPDATE_PRIMARY_REGION: Facts = Facts {
     ],
     request_members: &[("KeyId", Visibility::Shown), ("PrimaryRegion", Visibility::Shown)],
     reply_members: &[],
-    reply_key_arn: false,
+    reply_key_arn: true,
 };
 
 static VERIFY: Facts = Facts {
