@@ -82,6 +82,32 @@ def test_the_doctor_finds_damage(installation):
     assert the_finding(installation)[0] == "good"
 
 
+def test_a_log_that_was_moved_away_is_missed(installation, tmp_path):
+    """A new log that is whole does not hide that there was another."""
+    key = tmp_path / "audit.pem"
+    with installation.serve() as server:
+        make_calls(server)
+    verify = ["audit", "verify", "--config", installation.config]
+    assert strongroom(*verify, environment=installation.environment).returncode == 0
+    asked = ["--config", installation.config, "--offline"]
+    key.write_text(strongroom("audit", "public-key", *asked, environment=installation.environment).stdout)
+    anchor = strongroom("audit", "anchor", *asked, environment=installation.environment).stdout.strip()
+    (installation.data / "audit").rename(tmp_path / "evidence")
+    with installation.serve() as server:
+        make_calls(server)
+    missed = strongroom(*verify, environment=installation.environment)
+    assert missed.returncode == 1
+    assert f"--anchor {anchor}" in missed.stderr
+    log = anchor.partition(":")[0]
+    assert strongroom(*verify, "--without", log, environment=installation.environment).returncode == 0
+    elsewhere = strongroom("audit", "verify", "--public-key", key, "--anchor", anchor, tmp_path / "evidence")
+    assert elsewhere.returncode == 0, elsewhere.stderr
+    code, findings = audit_findings(installation)
+    assert code == 0
+    assert [verdict for verdict, _ in findings] == ["good", "warning"]
+    assert log in findings[1][1]
+
+
 def test_sinks_that_do_not_keep_up_are_told(installation):
     text = installation.config.read_text()
     nobody = 'syslog = "unix:///nonexistent/log"'

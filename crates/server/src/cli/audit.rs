@@ -62,6 +62,9 @@ pub(super) struct Verify {
     /// Take a log that ends at any checkpoint, such as that of a running server. Records cut off behind it are not missed.
     #[arg(long)]
     open: bool,
+    /// With --config: take it that this log (its id) was moved away. Without it, every log that the store remembers must be there.
+    #[arg(long, value_name = "LOG", requires = "config")]
+    without: Vec<String>,
     /// The log's files, or directories with them.
     #[arg(value_name = "FILE|DIR", required_unless_present = "config")]
     files: Vec<PathBuf>,
@@ -69,10 +72,12 @@ pub(super) struct Verify {
 
 impl Verify {
     fn run(self) -> Result<(), Failure> {
+        let mut must_have_all = false;
         let (key, mut anchors, files) = match (&self.public_key, &self.config) {
             (Some(public_key), _) => (read_key(public_key)?, Vec::new(), self.files),
             (None, Some(path)) => {
                 let config = Config::read(path).map_err(Failure::usage)?;
+                must_have_all = self.files.is_empty();
                 let files = if self.files.is_empty() { vec![config.audit.path.clone()] } else { self.files };
                 let facts = view(path, &config)?.facts();
                 let facts = facts.ok_or_else(|| Failure::work("the server's answer is not understood"))?;
@@ -100,7 +105,16 @@ impl Verify {
         if report.first_seq > 0 {
             say(&format!("records before {} are in files that were not given", report.first_seq));
         }
-        Ok(())
+        let absent = report.absent(&anchors).find(|anchor| !self.without.contains(&anchor.log()));
+        match absent.filter(|_| must_have_all) {
+            None => Ok(()),
+            Some(anchor) => Err(Failure::work(format!(
+                "the store remembers another log of {} records that is not here: verify it where it was moved, with \
+                 --anchor {anchor}, and say --without {} here",
+                anchor.records(),
+                anchor.log()
+            ))),
+        }
     }
 }
 
@@ -172,8 +186,9 @@ impl Query {
     }
 }
 
+/// One line, whatever a stranger wrote into the event: what a terminal would act on is spelt out.
 fn row(event: &serde_json::Value) -> String {
-    let text = |value: &serde_json::Value| value.as_str().unwrap_or("-").to_owned();
+    let text = |value: &serde_json::Value| value.as_str().unwrap_or("-").escape_debug().to_string();
     let identity = &event["userIdentity"];
     let who = ["arn", "invokedBy", "accessKeyId", "type"].iter().find_map(|member| identity[*member].as_str());
     let key = event["resources"][0]["ARN"].as_str().and_then(|arn| arn.rsplit_once(':')).map_or("-", |(_, key)| key);
@@ -182,8 +197,8 @@ fn row(event: &serde_json::Value) -> String {
         text(&event["eventTime"]),
         text(&event["eventName"]),
         text(&event["errorCode"]),
-        key,
-        who.unwrap_or("-")
+        key.escape_debug().to_string(),
+        who.unwrap_or("-").escape_debug()
     )
 }
 
@@ -288,4 +303,22 @@ fn anchor(text: &str) -> Result<Anchor, String> {
 
 fn moment(text: &str) -> Result<Timestamp, String> {
     parse_iso8601(text).ok_or_else(|| "a moment looks like 2026-09-21T13:00:00Z".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_event_is_one_line_of_plain_text() {
+        let event = json!({
+            "eventTime": "2026-09-21T14:13:20Z", "eventName": "\u{1b}[2J\n2026-09-21T14:13:20Z  Encrypt \u{202e}",
+            "userIdentity": {"type": "Unknown", "accessKeyId": "AKIA\r\u{7}"}, "resources": [],
+        });
+        let row = row(&event);
+        assert!(row.chars().all(|char| char == ' ' || char.is_ascii_graphic()), "{row:?}");
+        assert!(row.contains(r"\u{1b}[2J\n2026") && row.contains(r"AKIA\r\u{7}"), "{row}");
+    }
 }
