@@ -9,7 +9,7 @@ pub(crate) struct Args {
     /// Less than a minute, for a first look.
     #[arg(long)]
     short: bool,
-    /// One part alone: throughput, flood, algorithms or scale.
+    /// One part alone: throughput, audit, flood, algorithms or scale.
     #[arg(long, value_name = "PART")]
     only: Option<String>,
     /// Write all figures to this file.
