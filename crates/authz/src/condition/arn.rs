@@ -1,4 +1,7 @@
-//! Patterns of ARNs, matched part by part: a wildcard in one part never reaches into the next.
+//! Patterns of ARNs, matched part by part.
+//!
+//! In conditions a wildcard in one part never reaches into the next. In the `Resource` element a `*` that ends a part does
+//! (IAM User Guide, "IAM JSON policy elements: Resource"), as in `arn:aws:kms:*:key/*`.
 
 use crate::condition::keys::KeyName;
 use crate::condition::template::{Template, Variables, Version, Wildcards};
@@ -92,13 +95,15 @@ fn split(tokens: &[Token]) -> Option<PartTokens> {
 pub(crate) enum ResourcePattern {
     /// `*`: every resource, and operations that have none.
     Any,
-    /// An ARN, part by part. Parts that the author left out at the end stand for anything.
+    /// An ARN, part by part.
     Arn {
         /// All but the last part.
         head: Box<[Vec<Token>; PARTS - 1]>,
         /// The last part, the only one that may have variables.
-        rest: Template,
+        last: Template,
     },
+    /// An ARN whose author left parts out at the end: they stand for anything.
+    Short(Box<[Vec<Token>]>),
 }
 
 impl ResourcePattern {
@@ -107,41 +112,70 @@ impl ResourcePattern {
             return Ok(Self::Any);
         }
         let mut parts = text.splitn(PARTS, ':');
-        let mut head = [const { Vec::new() }; PARTS - 1];
-        for tokens in &mut head {
-            let part = parts.next().unwrap_or("*");
+        let mut head = Vec::with_capacity(PARTS - 1);
+        for part in parts.by_ref().take(PARTS - 1) {
             if version == Version::V2012 && part.contains("${") {
                 return Err(Malformed::Variable(text.into()));
             }
-            *tokens = glob::tokens(part);
+            head.push(glob::tokens(part));
         }
-        let rest = Template::parse(parts.next().unwrap_or("*"), version, Wildcards::Expand)?;
-        Ok(Self::Arn { head: Box::new(head), rest })
+        Ok(match (parts.next(), Box::try_from(head)) {
+            (Some(last), Ok(head)) => Self::Arn { head, last: Template::parse(last, version, Wildcards::Expand)? },
+            (_, Ok(head)) => Self::Short(head),
+            (_, Err(head)) => Self::Short(head.into()),
+        })
     }
 
     /// The variables in it.
     pub(crate) fn variables(&self) -> impl Iterator<Item = &KeyName> {
         match self {
-            Self::Arn { rest, .. } => Some(rest.variables()),
-            Self::Any => None,
+            Self::Arn { last, .. } => Some(last.variables()),
+            Self::Any | Self::Short(_) => None,
         }
         .into_iter()
         .flatten()
     }
 
     pub(crate) fn matches(&self, arn: &str, variables: &dyn Variables, fuel: &Fuel) -> Result<bool, OutOfFuel> {
-        let (head, rest) = match self {
-            Self::Any => return Ok(true),
-            Self::Arn { head, rest } => (head, rest),
-        };
-        let mut given = arn.splitn(PARTS, ':');
-        for tokens in head.iter() {
-            let Some(part) = given.next() else { return Ok(false) };
-            if !glob::matches(tokens, part, Case::Sensitive, fuel)? {
-                return Ok(false);
-            }
+        match self {
+            Self::Any => Ok(true),
+            Self::Arn { head, last } => match_head(&head[..], arn, fuel, &mut |_, left| match left {
+                Some(left) => last.matches(left, variables, fuel),
+                None => Ok(false),
+            }),
+            Self::Short(head) => match_head(head, arn, fuel, &mut |is_open, left| {
+                let has = left.map_or(0, |left| left.split(':').count());
+                Ok(has == 0 || is_open || has >= PARTS - head.len())
+            }),
         }
-        given.next().map_or(Ok(false), |part| rest.matches(part, variables, fuel))
+    }
+}
+
+/// Judges what is left of an ARN after the parts that were matched, the last of which ends with `*` or not.
+type Finish<'f> = dyn FnMut(bool, Option<&str>) -> Result<bool, OutOfFuel> + 'f;
+
+/// Matches the parts of `head`, and lets `finish` judge what is left.
+fn match_head(head: &[Vec<Token>], arn: &str, fuel: &Fuel, finish: &mut Finish<'_>) -> Result<bool, OutOfFuel> {
+    let Some((tokens, following)) = head.split_first() else { return Ok(false) };
+    let (part, mut left) = arn.split_once(':').map_or((arn, None), |(part, left)| (part, Some(left)));
+    if !glob::matches(tokens, part, Case::Sensitive, fuel)? {
+        return Ok(false);
+    }
+    let is_open = tokens.last() == Some(&Token::Many);
+    loop {
+        let fits = match left {
+            _ if following.is_empty() => finish(is_open, left)?,
+            Some(left) => match_head(following, left, fuel, finish)?,
+            None => false,
+        };
+        if fits {
+            return Ok(true);
+        }
+        // Once more with the part that follows taken by the `*`.
+        left = match left.and_then(|left| left.split_once(':')) {
+            Some((_, after)) if is_open => Some(after),
+            Some(_) | None => return Ok(false),
+        };
     }
 }
 
@@ -198,7 +232,20 @@ mod tests {
         check("arn:aws:kms:us-west-2", key, false);
         check("arn:aws:kms:*", key, true);
         check("arn:aws:kms:us-*:1111????3333:key/1234*", key, true);
+        // A `*` reaches beyond its part where it ends it.
+        check("arn:aws:kms:*:key/*", key, true);
+        check("arn:aws:*:key/*", key, true);
+        check("arn:aws:*:111122223333", key, false);
+        check("arn:*:1234abcd-12ab-34cd-56ef-1234567890ab", key, false);
+        check("arn:aws:kms:us-*:key/1234*", key, true);
+        check("arn:aws:kms:eu-*:key/1234*", key, false);
+        check("arn:aws:kms:*:alias/*", key, false);
+        check("arn:aws:kms:*1:key/*", key, false);
         check("arn:aws:kms:us*key/*", key, false);
+        check("arn:aws:kms:us-east-1:1111????????:*", key, true);
+        check("arn:aws:kms:us-east-?:1111222233??:key/*", key, true);
+        check("arn:aws:kms:us-east-1?111122223333:key/*", key, false);
+        check("arn:aws:kms:*:*:*:key/*", key, false);
         check(
             "arn:aws:kms:us-east-1:111122223333:alias/${aws:username}-*",
             "arn:aws:kms:us-east-1:111122223333:alias/ann-x",

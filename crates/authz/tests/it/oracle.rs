@@ -253,13 +253,18 @@ impl Oracle<'_> {
         if pattern == "*" {
             return true;
         }
-        let mut parts: Vec<&str> = pattern.splitn(6, ':').collect();
-        while parts.len() < 6 {
-            parts.push("*");
+        let parts: Vec<&str> = pattern.splitn(6, ':').collect();
+        if parts.len() < 6 {
+            // As it is written, and with the missing parts written out.
+            let whole = format!("{pattern}{}", ":*".repeat(6 - parts.len()));
+            return globs_within(&of_parts(&parts), &self.world.resource)
+                || self.resource_matches(&whole, is_new, layer);
         }
-        let given: Vec<&str> = self.world.resource.splitn(6, ':').collect();
         let Some(last) = self.expand(parts[5], is_new, true, layer) else { return false };
-        given.len() == 6 && (0..5).all(|at| globs(&wild(parts[at]), given[at])) && globs(&last, given[5])
+        let mut pieces = of_parts(&parts[..5]);
+        pieces.push((Piece::Char(':'), false));
+        pieces.extend(last.into_iter().map(|piece| (piece, true)));
+        globs_within(&pieces, &self.world.resource)
     }
 
     fn principal_grade(&self, layer: Layer, statement: &Json) -> Grade {
@@ -514,6 +519,17 @@ fn wild(text: &str) -> Vec<Piece> {
         .collect()
 }
 
+/// The pieces of parts of a resource. In them a `*` takes colons where it is the last of its part, and nothing else does.
+fn of_parts(parts: &[&str]) -> Vec<(Piece, bool)> {
+    let of_part = |part: &&str| {
+        let pieces = wild(part);
+        let last = pieces.len();
+        pieces.into_iter().enumerate().map(|(at, piece)| (piece, at + 1 == last)).collect()
+    };
+    let parts: Vec<Vec<(Piece, bool)>> = parts.iter().map(of_part).collect();
+    parts.join(&(Piece::Char(':'), false))
+}
+
 fn plain(pieces: &[Piece]) -> String {
     let plain = |piece: &Piece| match piece {
         Piece::Char(c) => *c,
@@ -522,16 +538,23 @@ fn plain(pieces: &[Piece]) -> String {
     pieces.iter().map(plain).collect()
 }
 
-/// Fills a table: does what begins at piece `p` fit what begins at character `t`?
 fn globs(pieces: &[Piece], text: &str) -> bool {
+    globs_within(&pieces.iter().map(|piece| (*piece, true)).collect::<Vec<_>>(), text)
+}
+
+/// Fills a table: does what begins at piece `p` fit what begins at character `t`? With each wildcard stands whether it takes
+/// colons.
+fn globs_within(pieces: &[(Piece, bool)], text: &str) -> bool {
     let chars: Vec<char> = text.chars().collect();
     let mut fits = vec![vec![false; chars.len() + 1]; pieces.len() + 1];
     fits[pieces.len()][chars.len()] = true;
     for p in (0..pieces.len()).rev() {
         for t in (0..=chars.len()).rev() {
-            fits[p][t] = match pieces[p] {
-                Piece::Many => fits[p + 1][t] || t < chars.len() && fits[p][t + 1],
-                Piece::One => t < chars.len() && fits[p + 1][t + 1],
+            let (piece, takes_colons) = pieces[p];
+            let takes = t < chars.len() && (takes_colons || chars[t] != ':');
+            fits[p][t] = match piece {
+                Piece::Many => fits[p + 1][t] || takes && fits[p][t + 1],
+                Piece::One => takes && fits[p + 1][t + 1],
                 Piece::Char(c) => t < chars.len() && chars[t] == c && fits[p + 1][t + 1],
             };
         }

@@ -296,6 +296,8 @@ impl Dice {
                     "*",
                     "*",
                     "arn:aws:kms:*:111122223333:key/*",
+                    "arn:aws:kms:*:key/*",
+                    "arn:aws:*:11112222333?:*/1234*",
                     "arn:aws:kms:us-east-1:111122223333",
                     "arn:aws:kms:us-east-1:111122223333:key/1234????",
                     "arn:aws:kms:us-east-1:444455556666:*",
