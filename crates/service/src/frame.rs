@@ -429,7 +429,7 @@ impl<'a> Cx<'a> {
     /// # Errors
     /// [`OpError::MalformedPolicy`] when a known account has nobody of a name.
     pub(crate) async fn policy_principals(&self, policy: &Policy) -> Result<Vec<NamedPrincipal>, OpError> {
-        let named = self.node.directory.identify_principals(policy).await?;
+        let named = self.node.directory.identify_principals(policy, self.region.partition()).await?;
         named.map_err(|_| OpError::MalformedPolicy(Malformed::KeyPrincipal.to_string().into()))
     }
 

@@ -89,7 +89,7 @@ impl Cx<'_> {
     /// Reads a trust policy, and who is behind the principals that it names.
     pub(crate) async fn read_trust(&self, document: &str) -> Result<PrincipalPolicy, Error> {
         let policy = rules::read_trust_policy(document)?;
-        let named = self.node.directory.identify_principals(&policy).await?;
+        let named = self.node.directory.identify_principals(&policy, self.partition()).await?;
         let principals = named.map_err(|name| {
             IamError::MalformedPolicyDocument(format!("Invalid principal in policy: \"AWS\":\"{name}\""))
         })?;

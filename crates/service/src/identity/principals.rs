@@ -8,7 +8,7 @@ use strongroom_authz::policy::Policy;
 use strongroom_authz::policy::error::Malformed;
 use strongroom_authz::policy::model::PrincipalKind;
 use strongroom_core::identity::NamedPrincipal;
-use strongroom_core::ids::AccountId;
+use strongroom_core::ids::{AccountId, Partition};
 
 use super::account::Account;
 use super::directory::Directory;
@@ -38,6 +38,12 @@ pub(crate) fn read_arn(arn: &str) -> Option<(AccountId, Named<'_>)> {
         _ => return None,
     };
     Some((account, named))
+}
+
+/// Whether a name is an ARN of another partition, where nobody of this one is.
+pub(crate) fn is_elsewhere(name: &str, partition: Partition) -> bool {
+    let own = name.strip_prefix("arn:").and_then(|rest| rest.split(':').next());
+    own.is_some_and(|own| own != partition.as_str())
 }
 
 /// Whether the account has what is named, exactly as it is written.
@@ -91,20 +97,21 @@ impl Directory {
         })
     }
 
-    /// The users and roles that a policy names, with their unique ids.
+    /// The users and roles that a policy of this partition names, with their unique ids.
     ///
     /// # Errors
     /// `Ok(Err(name))` with the first principal that does not exist; failures of the store.
     pub(crate) async fn identify_principals(
         &self,
         policy: &Policy,
+        partition: Partition,
     ) -> Result<Result<Vec<NamedPrincipal>, Box<str>>, OpError> {
         let mut known: Vec<NamedPrincipal> = Vec::new();
         for principal in policy.principals().filter(|principal| principal.kind == PrincipalKind::Aws) {
             if known.iter().any(|own| own.arn == principal.name) {
                 continue;
             }
-            if !self.is_id_of_somebody(&principal.name).await? {
+            if is_elsewhere(&principal.name, partition) || !self.is_id_of_somebody(&principal.name).await? {
                 return Ok(Err(principal.name.clone()));
             }
             match self.identify(&principal.name).await? {

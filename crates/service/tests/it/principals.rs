@@ -4,7 +4,7 @@ use serde_json::json;
 use strongroom_core::generated::{KeySpec, KeyUsage, OpName};
 
 use crate::fixtures::{allow, allow_account, policy};
-use crate::kms::{TestKms, expect_code};
+use crate::kms::{OWNER, TestKms, expect_code};
 
 /// Principals, and whether they can be named.
 const PRINCIPALS: &[(&str, bool)] = &[
@@ -18,6 +18,10 @@ const PRINCIPALS: &[(&str, bool)] = &[
     ("arn:aws:iam::444455556666:user/carol", false),
     ("arn:aws:iam::111122223333:role/bob", false),
     ("arn:aws:sts::111122223333:assumed-role/app/one", false),
+    // Nobody of this partition has an ARN of another one.
+    ("arn:aws-cn:iam::111122223333:user/bob", false),
+    ("arn:aws-cn:iam::111122223333:root", false),
+    ("arn:aws-us-gov:iam::777788889999:user/carol", false),
     // Accounts that are not known here are taken at their word.
     ("arn:aws:iam::777788889999:user/carol", true),
     ("arn:aws:sts::777788889999:assumed-role/app/one", true),
@@ -60,5 +64,22 @@ fn grants_name_who_exists() {
     let shown = kms.with_key(&key, OpName::ListGrants, &json!({"GranteePrincipal": bob})).unwrap();
     for grant in shown["Grants"].as_array().unwrap() {
         assert_eq!(grant["GranteePrincipal"], bob);
+    }
+}
+
+#[test]
+fn each_partition_has_names_of_its_own() {
+    let kms = TestKms::new();
+    for (region, partition, other) in [("cn-north-1", "aws-cn", "aws"), ("us-east-1", "aws", "aws-cn")] {
+        let root = format!("arn:{partition}:iam::111122223333:root");
+        let document = |partition: &str| {
+            policy(&[
+                allow(&root, "kms:*"),
+                allow(&format!("arn:{partition}:iam::111122223333:user/bob"), "kms:Decrypt"),
+            ])
+        };
+        let create = |partition| kms.call_as(OWNER, region, OpName::CreateKey, &json!({"Policy": document(partition)}));
+        expect_code(&create(partition), None, region);
+        expect_code(&create(other), Some("MalformedPolicyDocumentException"), region);
     }
 }

@@ -12,6 +12,7 @@ use super::read_party;
 use crate::context::{Asked, AskedGrant};
 use crate::error::OpError;
 use crate::frame::{Cx, Operation};
+use crate::identity::principals::is_elsewhere;
 use crate::keys::{Forms, KeyName, make_grant_token, proposed};
 use crate::ops::crypto::end_dry_run;
 
@@ -74,6 +75,9 @@ async fn identify_parties(cx: &Cx<'_>, terms: &GrantTerms) -> Result<Vec<NamedPr
         if let GrantParty::Principal(arn) = party
             && principals.iter().all(|known| *known.arn != **arn)
         {
+            if is_elsewhere(arn, cx.region.partition()) {
+                return Err(OpError::InvalidPrincipal(arn.clone()));
+            }
             let named = cx.node.directory.identify(arn).await?;
             principals.extend(named.map_err(|()| OpError::InvalidPrincipal(arn.clone()))?);
         }
