@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::HeaderMap;
-use strongroom_authz::caller::Caller;
+use strongroom_authz::caller::{Caller, Principal};
 use strongroom_core::generated::OpName;
 use strongroom_core::ids::{AccountId, Region, RequestId};
 use strongroom_crypto::digest;
@@ -278,6 +278,9 @@ impl Node {
         let region = unverified.region();
         let holder = session.holder(&self.directory, region.partition()).await?;
         let (caller, standing) = holder.ok_or(AuthError::InvalidSessionToken)?;
+        if let Principal::AssumedRole { role_id, .. } = caller.principal() {
+            self.directory.note_role_use(role_id, LastUse::new(self.clock.now(), region, unverified.service()));
+        }
         let account = caller.account().ok_or(AuthError::InvalidSessionToken)?;
         Ok(Signer { caller: Arc::new(caller), standing: Arc::new(standing), account, region })
     }

@@ -143,7 +143,6 @@ pub(crate) fn role(account: &Account, partition: Partition, role: &Role, trust: 
     iam::Role {
         permissions_boundary: role.record.boundary.as_ref().map(|policy| boundary(account, partition, policy)),
         tags: tags(&role.record.tags),
-        role_last_used: Some(iam::RoleLastUsed::default()),
         ..role_listed(account, partition, role, trust)
     }
 }

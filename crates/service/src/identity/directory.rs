@@ -259,7 +259,17 @@ impl Directory {
         self.configured.get(id).filter(|key| key.account == account).map(|key| key.user.clone())
     }
 
-    /// When an access key last signed for this node, and for what.
+    /// Notes that a session of the role with this unique id signed.
+    pub(crate) fn note_role_use(&self, id: &str, used: LastUse) {
+        let last_uses = self.last_uses.get(id).unwrap_or_else(|| {
+            let new = Arc::<LastUses>::default();
+            self.last_uses.insert(id.into(), Arc::clone(&new));
+            new
+        });
+        last_uses.note(used);
+    }
+
+    /// When an access key or a role, by its unique id, was last used with this node, and for what.
     pub(crate) fn last_use(&self, id: &str) -> Option<LastUse> {
         self.last_uses.get(id)?.get()
     }

@@ -1,11 +1,11 @@
-//! When an access key last signed, and for what. It is kept in memory alone: a node knows of the uses since it started.
+//! When an access key or a role last signed, and for what. It is kept in memory alone: a node knows of the uses since it started.
 
 use std::sync::{Mutex, PoisonError};
 
 use strongroom_core::ids::Region;
 use strongroom_core::world::Timestamp;
 
-/// One use of an access key.
+/// One use of an access key or a role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct LastUse {
     pub(crate) at: Timestamp,
@@ -22,7 +22,7 @@ impl LastUse {
     }
 }
 
-/// The last use of one access key.
+/// The last use of one access key or role.
 #[derive(Debug, Default)]
 pub(crate) struct LastUses(Mutex<Option<LastUse>>);
 

@@ -54,8 +54,7 @@ impl Operation for CreateRole {
             let role = Role::new(record).map_err(|_| OpError::BadRecord)?;
             holders::insert(draft, role.clone())?;
             let trust = &input.assume_role_policy_document;
-            let shown = shown::role(draft.account(), cx.partition(), &role, trust);
-            Ok(iam::CreateRoleOutput { role: iam::Role { role_last_used: None, ..shown } })
+            Ok(iam::CreateRoleOutput { role: shown::role(draft.account(), cx.partition(), &role, trust) })
         })
         .await
     }

@@ -1,4 +1,4 @@
-//! `GetRole`: a role.
+//! `GetRole`: a role, and when its sessions last signed for this node.
 
 use strongroom_wire::query::{OpName, iam};
 
@@ -19,6 +19,11 @@ impl Operation for GetRole {
         cx.authorize_target(&account, &Target::Role(&input.role_name), &Asked::default())?;
         let role = holders::find::<Role>(&account, &input.role_name)?;
         let trust = cx.trust_text(role).await?;
-        Ok(iam::GetRoleOutput { role: shown::role(&account, cx.partition(), role, &trust) })
+        let last_used = cx.node.directory.last_use(&role.record.naming.id);
+        let last_used = last_used
+            .map(|used| iam::RoleLastUsed { last_used_date: Some(used.at), region: Some(used.region.to_string()) });
+        let shown = shown::role(&account, cx.partition(), role, &trust);
+        // An element without anything in it says that no use is known.
+        Ok(iam::GetRoleOutput { role: iam::Role { role_last_used: Some(last_used.unwrap_or_default()), ..shown } })
     }
 }
