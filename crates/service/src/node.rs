@@ -177,7 +177,7 @@ pub struct Node {
     pub(crate) clock: Arc<dyn Clock>,
     /// The time by which clients sign. In `serve` it is the same.
     pub(crate) real_clock: Arc<dyn Clock>,
-    pub(crate) directory: Directory,
+    pub(crate) directory: Arc<Directory>,
     pub(crate) regions: Regions,
     /// Absent where accounts may call as often as they like.
     throttle: Option<Throttle>,
@@ -249,12 +249,14 @@ impl Node {
             dev.sow(Sower { store: &store, vault: &vault, keyring, directory, rng: &*rng, now }).await?;
         }
         let last_usage = Arc::new(LastUsage::default());
+        let directory = Arc::new(directory);
         let tasks = Arc::new(Tasks {
             keyring: Arc::clone(&keyring),
             vault: Arc::clone(&vault),
             rng: Arc::clone(&rng),
             clock: Arc::clone(&clock),
             last_usage: Arc::clone(&last_usage),
+            directory: Arc::clone(&directory),
             journal: journal.clone(),
             turn: tokio::sync::Mutex::new(()),
         });

@@ -324,6 +324,25 @@ impl Directory {
         self.accounts.remove(&id);
     }
 
+    /// Drops the accounts that another node has changed since they came into memory. `docs/access.md` says how soon.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub(crate) async fn forget_outdated(&self) -> Result<(), OpError> {
+        if self.accounts.is_empty() {
+            return Ok(());
+        }
+        let mut stored = HashMap::new();
+        self.for_each_record(Table::Accounts, b"", |record| {
+            stored.insert(record.key, record.version);
+            Ok(())
+        })
+        .await?;
+        // One that this node is changing meanwhile may go too: it is read again.
+        self.accounts.retain(|id, account| stored.get(id.as_str().as_bytes()).copied() == account.version);
+        Ok(())
+    }
+
     /// Holds every gate: nobody brings an account from the store into memory meanwhile.
     pub(crate) async fn hold_all_gates(&self) -> Vec<MutexGuard<'_, ()>> {
         let mut held = Vec::with_capacity(GATES);

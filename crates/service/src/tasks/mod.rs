@@ -1,5 +1,5 @@
 //! What happens without a caller: rotation, expiry of imported material, destruction, the end of the states that pass by themselves
-//! (Creating, Updating), and the writing of last uses.
+//! (Creating, Updating), the writing of last uses, and the look at accounts that other nodes may have changed.
 //!
 //! Due work is found in the schedule, so that neither start-up nor memory grows with the number of keys.
 //!
@@ -27,6 +27,7 @@ pub(crate) use census::Counting;
 use crate::audit::service_events::{delete_key, of_passed};
 use crate::audit::{Entry, Journal};
 use crate::error::OpError;
+use crate::identity::Directory;
 use crate::keys::{Keyring, LastUsage, let_time_pass};
 
 /// What the tasks work with.
@@ -36,6 +37,7 @@ pub(crate) struct Tasks {
     pub(crate) rng: Arc<dyn Rng>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) last_usage: Arc<LastUsage>,
+    pub(crate) directory: Arc<Directory>,
     pub(crate) journal: Journal,
     /// One turn at a time: a last use is not written while its key is destroyed.
     pub(crate) turn: Mutex<()>,
@@ -45,6 +47,9 @@ impl Tasks {
     /// Does all that is due now.
     pub(crate) async fn run_due(&self) {
         let _turn = self.turn.lock().await;
+        if let Err(error) = self.directory.forget_outdated().await {
+            tracing::error!(%error, "changes of accounts by other nodes cannot be seen");
+        }
         let now = self.clock.now();
         let mut after = None;
         loop {
