@@ -36,7 +36,7 @@ use crate::audit::{Called, Entry, KMS, Origin};
 use crate::context::{Asked, Circumstances, Subject, Values};
 use crate::dev::Met;
 use crate::error::OpError;
-use crate::explain::{Decisions, Named};
+use crate::explain::{Decisions, Named, Rule};
 use crate::identity::Standing;
 use crate::keys::{Forms, KeptGrant, KeyEntry, KeyName, Keyring, POLICY_NAME, check_grant_tokens, no_such_key};
 use crate::node::Node;
@@ -342,10 +342,16 @@ impl<'a> Cx<'a> {
             Some(entry) => Ok(entry),
             None if name.owner() == self.account => Err(name.not_found()),
             None => {
-                self.decisions.note_absent(self.caller, action, name.owner(), &name.arn());
+                self.decisions.note_rule((self.caller, action), name.owner(), &name.arn(), Rule::Absent);
                 Err(Denied::absent(self.caller, action, &name.arn()).into())
             }
         }
+    }
+
+    /// Refuses a stranger whatever policies say, in the one text that strangers read.
+    pub(crate) fn refuse(&self, owner: AccountId, arn: &str, rule: Rule) -> Denied {
+        self.decisions.note_rule((self.caller, self.action()), owner, arn, rule);
+        Denied::absent(self.caller, self.action(), arn)
     }
 
     /// A stranger reads back its own words, never the key behind an alias.

@@ -17,7 +17,7 @@ use strongroom_core::arn::{AliasArn, KeyArn};
 use strongroom_core::ids::{AccountId, GrantId, RequestId};
 use strongroom_core::world::Timestamp;
 
-use super::view::{DecisionView, Explanation, Judged};
+use super::view::{DecisionView, Explanation, Judged, Rule};
 use crate::identity::Standing;
 
 /// Parts of the memory, so that calls at one moment seldom meet.
@@ -78,8 +78,8 @@ enum Outcome {
         cause: Cause,
         grants: Vec<(GrantId, GrantOutcome)>,
     },
-    /// There is no such resource, which its would-be user must not learn.
-    Absent(Box<str>),
+    /// Refused by a rule that no policy can change; the name that was asked for.
+    Ruled(Rule, Box<str>),
 }
 
 /// One decision, with all that it takes to explain it later.
@@ -105,7 +105,7 @@ impl Kept {
         let policies = of_caller.chain(self.policies.iter().flat_map(|policies| policies.iter()));
         let grants = match &self.outcome {
             Outcome::Refused { grants, .. } => grants.len(),
-            Outcome::Allowed(_) | Outcome::Absent(_) => 0,
+            Outcome::Allowed(_) | Outcome::Ruled(..) => 0,
         };
         size_of::<Self>()
             + OF_A_CALLER
@@ -133,7 +133,7 @@ impl Kept {
                 trace.grants.clone_from(grants);
                 judged.refused(cause, &trace)
             }
-            Outcome::Absent(arn) => DecisionView::absent(&self.caller, self.action, arn),
+            Outcome::Ruled(rule, arn) => DecisionView::ruled(&self.caller, self.action, arn, *rule),
         }
     }
 }
@@ -174,8 +174,8 @@ impl Decisions {
         self.push(Kept { caller, standing, action: request.action, resource, policies, values, outcome });
     }
 
-    /// Notes that there is nothing of this name, which the caller must not learn.
-    pub(crate) fn note_absent(&self, caller: &Arc<Caller>, action: Action, owner: AccountId, arn: &str) {
+    /// Notes that something was refused whatever policies say.
+    pub(crate) fn note_rule(&self, (caller, action): (&Arc<Caller>, Action), owner: AccountId, arn: &str, rule: Rule) {
         self.push(Kept {
             caller: Arc::clone(caller),
             standing: Arc::default(),
@@ -183,7 +183,7 @@ impl Decisions {
             resource: Named::Account(owner),
             policies: None,
             values: FixedContext::new(),
-            outcome: Outcome::Absent(arn.into()),
+            outcome: Outcome::Ruled(rule, arn.into()),
         });
     }
 

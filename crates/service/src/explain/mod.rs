@@ -17,6 +17,7 @@ mod view;
 mod who_can;
 
 pub use simulate::{ExplainError, Supposition};
+pub(crate) use view::Rule;
 pub use view::{ConditionView, DecisionView, Explanation, GrantView, StatementView, ValueView};
 pub use who_can::{By, Question, Who, WhoCan};
 

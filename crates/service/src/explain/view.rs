@@ -215,16 +215,49 @@ impl Judged<'_> {
 
 impl DecisionView {
     /// The refusal of somebody who named what is not there.
-    pub(super) fn absent(caller: &Caller, action: Action, arn: &str) -> Self {
+    pub(super) fn ruled(caller: &Caller, action: Action, arn: &str, rule: Rule) -> Self {
         Self {
             principal: caller.arn().to_owned(),
             action: action.to_string(),
             resource: arn.to_owned(),
             allowed: false,
-            reason: "the resource does not exist; the caller belongs to another account and was not told so".to_owned(),
+            reason: rule.reason().to_owned(),
             statements: Vec::new(),
             grants: Vec::new(),
             values: Vec::new(),
+        }
+    }
+}
+
+/// Why something is refused whatever policies say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rule {
+    /// There is no such key, alias or role, which its would-be user must not learn.
+    Absent,
+    /// The key has no such grant, which a stranger must not learn.
+    NoSuchGrant,
+    /// Lists of an account are its own.
+    OtherAccount,
+    /// Policies that come with the service are nobody's to change.
+    ManagedByAws,
+    /// Roles are not for the root user.
+    RootAssumes,
+    /// Temporary credentials make no others of their kind.
+    SessionAsksForToken,
+    /// There are no second factors.
+    NoSecondFactor,
+}
+
+impl Rule {
+    const fn reason(self) -> &'static str {
+        match self {
+            Self::Absent => "the resource does not exist; the caller was not told so",
+            Self::NoSuchGrant => "the key has no such grant; the caller was not told so",
+            Self::OtherAccount => "it belongs to another account, and no policy can change that",
+            Self::ManagedByAws => "policies of AWS cannot be changed",
+            Self::RootAssumes => "no root user can assume a role",
+            Self::SessionAsksForToken => "temporary credentials cannot get others by GetSessionToken",
+            Self::NoSecondFactor => "this service knows no second factors",
         }
     }
 }

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use strongroom_authz::action::Action;
 use strongroom_authz::proof::Denied;
 use strongroom_core::identity::PolicyRef;
 use strongroom_wire::query::iam;
@@ -10,6 +9,7 @@ use strongroom_wire::query::iam;
 use super::error::IamError;
 use super::holders::check_policy_arn;
 use super::shown;
+use crate::explain::Rule;
 use crate::identity::account::{Account, Kept, ManagedPolicy};
 use crate::identity::aws_managed::{self, AwsManagedPolicy};
 use crate::query::{Cx, Error};
@@ -41,7 +41,10 @@ pub(crate) fn own<'a>(
 ) -> Result<(Arc<str>, &'a Arc<Kept<ManagedPolicy>>), Error> {
     match find(account, arn)? {
         Found::Customer(key, policy) => Ok((key, policy)),
-        Found::Aws(_) => Err(Denied::absent(cx.caller, Action::new("iam", cx.op.as_str()), arn).into()),
+        Found::Aws(_) => {
+            cx.note_rule(cx.caller, account.id, arn, Rule::ManagedByAws);
+            Err(Denied::absent(cx.caller, cx.action(), arn).into())
+        }
     }
 }
 

@@ -27,7 +27,7 @@ use super::error::Error;
 use crate::audit::{Called, Entry, Origin};
 use crate::context::Circumstances;
 use crate::error::OpError;
-use crate::explain::{self, Decisions};
+use crate::explain::{self, Decisions, Rule};
 use crate::identity::Standing;
 use crate::node::Node;
 
@@ -144,6 +144,22 @@ impl Cx<'_> {
         outcome: &Result<Authorized<R>, Denied>,
     ) {
         self.decisions.note(request, (self.caller, self.standing), policies, resource, outcome);
+    }
+
+    /// Keeps what was decided about somebody who did not sign, by the policies of the resource alone.
+    pub(crate) fn note_unsigned<R>(
+        &self,
+        (request, caller): (&Request<'_>, &Arc<Caller>),
+        policies: Arc<[AttachedPolicy]>,
+        resource: explain::Named,
+        outcome: &Result<Authorized<R>, Denied>,
+    ) {
+        self.decisions.note(request, (caller, &Arc::default()), Some(policies), resource, outcome);
+    }
+
+    /// Keeps that something was refused whatever policies say.
+    pub(crate) fn note_rule(&self, caller: &Arc<Caller>, owner: AccountId, arn: &str, rule: Rule) {
+        self.decisions.note_rule((caller, self.action()), owner, arn, rule);
     }
 
     /// The condition values of a request for what `owner` owns.

@@ -12,7 +12,7 @@ use strongroom_wire::query::sts::{self, AssumeRoleInput, AssumeRoleOutput, Assum
 
 use super::role::{RoleName, add_policies, add_tags, duration, packed_percent, tags_of};
 use super::sessions::{Holder, Wanted, issue};
-use crate::explain;
+use crate::explain::{self, Rule};
 use crate::identity::account::Role;
 use crate::query::{Asked, Cx, Error, Named, Operation};
 
@@ -30,17 +30,23 @@ impl Operation for AssumeRole {
             role: input.role_arn.as_str().into(),
         };
         if *cx.caller.principal() == Principal::Root {
+            cx.note_rule(cx.caller, cx.account()?, &input.role_arn, Rule::RootAssumes);
             return Err(Error::RootAssumes);
         }
-        let name = RoleName::read(cx, &input.role_arn)?;
-        let account = cx.node.directory.account(name.account).await?.ok_or_else(may_not)?;
-        let role = account.role(name.name).filter(|role| name.is_of(&role.record)).ok_or_else(may_not)?;
         if input.serial_number.is_some() || input.token_code.is_some() {
+            cx.note_rule(cx.caller, cx.account()?, &input.role_arn, Rule::NoSecondFactor);
             return Err(Error::NoSuchMfa);
         }
         if input.provided_contexts.is_some() {
             return Err(Error::InvalidParameter("ProvidedContexts are not supported by this service.".into()));
         }
+        let name = RoleName::read(cx, &input.role_arn)?;
+        let account = cx.node.directory.account(name.account).await?;
+        let role = account.as_ref().and_then(|account| account.role(name.name));
+        let (Some(account), Some(role)) = (&account, role.filter(|role| name.is_of(&role.record))) else {
+            cx.note_rule(cx.caller, name.account, &input.role_arn, Rule::Absent);
+            return Err(may_not());
+        };
 
         let tags = tags_of(input.tags);
         let transitive = input.transitive_tag_keys.unwrap_or_default();
@@ -74,7 +80,7 @@ impl Operation for AssumeRole {
             source_identity: source_identity.map(str::to_owned),
             ..Wanted::default()
         };
-        add_policies(&mut wanted, &account, input.policy, input.policy_arns)?;
+        add_policies(&mut wanted, account, input.policy, input.policy_arns)?;
         add_tags(&mut wanted, inherited, tags, transitive)?;
         let packed_policy_size = packed_percent(&wanted)?;
         let source_identity = wanted.source_identity.clone();
@@ -83,7 +89,7 @@ impl Operation for AssumeRole {
         let credentials = issue(&cx.node.vault, &*cx.node.rng, (name.account, holder), wanted, cx.now)?;
         Ok(AssumeRoleOutput {
             credentials: Some(credentials),
-            assumed_role_user: Some(assumed(cx, &name, &naming.id, &input.role_session_name)),
+            assumed_role_user: Some(assumed(&name, &naming.id, &input.role_session_name)),
             packed_policy_size,
             source_identity,
         })
@@ -91,8 +97,8 @@ impl Operation for AssumeRole {
 }
 
 /// The session's names.
-pub(super) fn assumed(cx: &Cx<'_>, name: &RoleName<'_>, role_id: &str, session_name: &str) -> AssumedRoleUser {
-    let (partition, account, role) = (cx.region.partition(), name.account, name.name);
+pub(super) fn assumed(name: &RoleName<'_>, role_id: &str, session_name: &str) -> AssumedRoleUser {
+    let (partition, account, role) = (name.partition, name.account, name.name);
     AssumedRoleUser {
         assumed_role_id: format!("{role_id}:{session_name}"),
         arn: format!("arn:{partition}:sts::{account}:assumed-role/{role}/{session_name}"),

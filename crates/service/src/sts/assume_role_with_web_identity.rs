@@ -2,6 +2,8 @@
 //!
 //! Source: STS API Reference, "AssumeRoleWithWebIdentity"; IAM User Guide, "Create an OpenID Connect (OIDC) identity provider".
 
+use std::sync::Arc;
+
 use strongroom_authz::action::Action;
 use strongroom_authz::caller::Caller;
 use strongroom_authz::decide::{Policies, ResourcePolicies};
@@ -14,6 +16,7 @@ use super::issuers::NoKeys;
 use super::jwt::{Claims, Refusal, Unverified};
 use super::role::{RoleName, add_policies, add_tags, duration, packed_percent};
 use super::sessions::{Holder, Wanted, issue};
+use crate::explain::{self, Rule};
 use crate::identity::account::{Account, Role};
 use crate::query::{Asked, Cx, Error, Named, Operation};
 
@@ -37,10 +40,14 @@ impl Operation for AssumeRoleWithWebIdentity {
         let url = token.issuer().strip_prefix("https://").ok_or_else(unknown)?;
         let provider = account.providers.values().find(|provider| provider.url == url).ok_or_else(unknown)?;
         let claims = verified(cx, &token, &provider.client_ids).await?;
-        let provider_arn = format!("arn:{}:iam::{}:oidc-provider/{url}", cx.region.partition(), name.account);
+        let provider_arn = format!("arn:{}:iam::{}:oidc-provider/{url}", name.partition, name.account);
         cx.entry.note_web_identity(&provider_arn, &claims.audience, &claims.subject, name.account);
 
-        let role = account.role(name.name).filter(|role| name.is_of(&role.record)).ok_or(Error::MayNotAssumeByToken)?;
+        let caller = Arc::new(Caller::web_identity(name.partition, &provider_arn));
+        let Some(role) = account.role(name.name).filter(|role| name.is_of(&role.record)) else {
+            cx.note_rule(&caller, name.account, &input.role_arn, Rule::Absent);
+            return Err(Error::MayNotAssumeByToken);
+        };
         let condition_keys = condition_keys(url, &claims);
         let source_identity = claims.source_identity.as_deref();
         let asked = Asked {
@@ -53,7 +60,6 @@ impl Operation for AssumeRoleWithWebIdentity {
             claims: &condition_keys,
             ..Asked::default()
         };
-        let caller = Caller::web_identity(cx.region.partition(), &provider_arn);
         check(cx, "AssumeRoleWithWebIdentity", &caller, &input.role_arn, role, &asked, &account)?;
         if !claims.tags.is_empty() {
             check(cx, "TagSession", &caller, &input.role_arn, role, &asked, &account)?;
@@ -77,7 +83,7 @@ impl Operation for AssumeRoleWithWebIdentity {
         Ok(AssumeRoleWithWebIdentityOutput {
             credentials: Some(credentials),
             subject_from_web_identity_token: Some(claims.subject),
-            assumed_role_user: Some(assumed(cx, &name, &naming.id, &input.role_session_name)),
+            assumed_role_user: Some(assumed(&name, &naming.id, &input.role_session_name)),
             packed_policy_size,
             provider: Some(claims.issuer),
             audience: Some(claims.audience),
@@ -117,7 +123,7 @@ fn condition_keys(url: &str, claims: &Claims) -> Vec<(String, Vec<String>)> {
 fn check(
     cx: &Cx<'_>,
     action: &'static str,
-    caller: &Caller,
+    caller: &Arc<Caller>,
     role_arn: &str,
     role: &Role,
     asked: &Asked<'_>,
@@ -127,7 +133,11 @@ fn check(
     let trust = ResourcePolicies { policies: std::slice::from_ref(&role.trust), grants: None };
     let policies = Policies { resource: Some(trust), ..Policies::default() };
     let resource = Named { owner: account.id, arn: role_arn.to_owned() };
-    match authorize(&cx.request(caller, Action::new("sts", action), &values), &policies, resource) {
+    let request = cx.request(caller, Action::new("sts", action), &values);
+    let named = explain::Named::of(&resource);
+    let outcome = authorize(&request, &policies, resource);
+    cx.note_unsigned((&request, caller), [role.trust.clone()].into(), named, &outcome);
+    match outcome {
         Ok(_) => Ok(()),
         Err(denied) => {
             tracing::debug!(%denied, "a role was not assumed");

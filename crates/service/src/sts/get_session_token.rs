@@ -7,6 +7,7 @@ use strongroom_wire::query::OpName;
 use strongroom_wire::query::sts::{self, GetSessionTokenInput, GetSessionTokenOutput};
 
 use super::sessions::{Holder, Wanted, issue};
+use crate::explain::Rule;
 use crate::query::{Cx, Error, Operation};
 
 /// Half a day, when nobody says otherwise.
@@ -24,9 +25,11 @@ impl Operation for GetSessionToken {
 
     async fn run(cx: &Cx<'_>, input: Self::Input) -> Result<Self::Output, Error> {
         if cx.caller.session().is_some() {
+            cx.note_rule(cx.caller, cx.account()?, "*", Rule::SessionAsksForToken);
             return Err(Error::SessionAsksForToken);
         }
         if input.serial_number.is_some() || input.token_code.is_some() {
+            cx.note_rule(cx.caller, cx.account()?, "*", Rule::NoSecondFactor);
             return Err(Error::NoSuchMfa);
         }
         let secs = input.duration_seconds.unwrap_or(DEFAULT_SECS);

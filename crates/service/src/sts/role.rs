@@ -2,10 +2,11 @@
 //!
 //! Sources: STS API Reference, "AssumeRole" and "AssumeRoleWithWebIdentity"; IAM User Guide, "Passing session tags".
 
+use strongroom_authz::caller::Principal;
 use strongroom_authz::policy::Policy;
 use strongroom_authz::policy::model::PolicyKind;
 use strongroom_core::identity::RoleRecord;
-use strongroom_core::ids::AccountId;
+use strongroom_core::ids::{AccountId, Partition};
 use strongroom_core::key::Tag;
 use strongroom_wire::query::sts;
 
@@ -25,8 +26,9 @@ const POLICY_ARNS_MAX: usize = 10;
 /// Bytes that policies and tags of a session may take together, so that a token fits the head of a request.
 const PACKED_BYTES_MAX: usize = 6_144;
 
-/// Account, path and name of a role.
+/// Partition, account, path and name of a role.
 pub(super) struct RoleName<'a> {
+    pub(super) partition: Partition,
     pub(super) account: AccountId,
     /// Begins and ends with `/`.
     pub(super) path: &'a str,
@@ -34,20 +36,23 @@ pub(super) struct RoleName<'a> {
 }
 
 impl<'a> RoleName<'a> {
-    /// Reads the ARN of a role of the request's partition.
+    /// Reads the ARN of a role. Whoever signed asks for one of the partition that was signed for.
     ///
     /// # Errors
     /// [`Error::Invalid`].
     pub(super) fn read(cx: &Cx<'_>, arn: &'a str) -> Result<Self, Error> {
         let read = || {
-            let rest = arn.strip_prefix("arn:")?.strip_prefix(cx.region.partition().as_str())?;
-            let (account, role) = rest.strip_prefix(":iam::")?.split_once(":role")?;
+            let (partition, rest) = arn.strip_prefix("arn:")?.split_once(":iam::")?;
+            let (account, role) = rest.split_once(":role")?;
             let at = role.rfind('/')?;
             let (path, name) = role.split_at(at + 1);
             let is_whole = path.starts_with('/') && !name.is_empty();
-            is_whole.then(|| Some(Self { account: account.parse().ok()?, path, name }))?
+            let (partition, account) = (partition.parse().ok()?, account.parse().ok()?);
+            is_whole.then_some(Self { partition, account, path, name })
         };
-        read().ok_or_else(|| Error::Invalid("Request ARN is invalid".into()))
+        let is_open = *cx.caller.principal() == Principal::Anonymous;
+        let named = read().filter(|name| is_open || name.partition == cx.region.partition());
+        named.ok_or_else(|| Error::Invalid("Request ARN is invalid".into()))
     }
 
     /// Whether the role is called exactly so.

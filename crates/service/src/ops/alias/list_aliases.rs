@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use strongroom_authz::proof::Denied;
 use strongroom_core::generated::OpName;
 use strongroom_core::ids::KeyId;
 use strongroom_core::key::AliasRecord;
 use strongroom_wire::kms;
 
 use crate::error::OpError;
+use crate::explain::Rule;
 use crate::frame::{Cx, Operation};
 use crate::keys::{Forms, KeyName};
 use crate::paging::{Page, check_documented_limit};
@@ -49,7 +49,7 @@ impl Operation for ListAliases {
 async fn own_key(cx: &Cx<'_>, text: &str) -> Result<KeyId, OpError> {
     let name = KeyName::read(text, Forms::KeyOnly, cx.account, cx.region)?;
     if name.owner() != cx.account {
-        return Err(Denied::absent(cx.caller, cx.action(), &name.arn()).into());
+        return Err(cx.refuse(name.owner(), &name.arn(), Rule::OtherAccount).into());
     }
     Ok(cx.find_key(cx.action(), &name).await?.record.arn.key)
 }

@@ -1,12 +1,12 @@
 //! `ListRetirableGrants`: the grants of all keys of the Region, of any account, that a principal may retire.
 
-use strongroom_authz::proof::Denied;
 use strongroom_core::generated::OpName;
 use strongroom_core::grant::GrantParty;
 use strongroom_wire::kms;
 
 use super::{DEFAULT_LIMIT, LIMIT_MAX, list_entry, read_party};
 use crate::error::OpError;
+use crate::explain::Rule;
 use crate::frame::{Cx, Operation};
 use crate::paging::{Page, check_documented_limit};
 
@@ -29,7 +29,7 @@ impl Operation for ListRetirableGrants {
         // Keys have no say; that the principal is of the caller's account is all (behaviours 4.6).
         let _proof = cx.authorize_account().await?;
         if !is_of_account(&party, cx) {
-            return Err(Denied::absent(cx.caller, cx.action(), party.as_str()).into());
+            return Err(cx.refuse(cx.account, party.as_str(), Rule::OtherAccount).into());
         }
 
         let list = format!("{}/{party:?}", cx.region);

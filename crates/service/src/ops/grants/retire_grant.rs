@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use strongroom_authz::proof::Denied;
 use strongroom_core::generated::OpName;
 use strongroom_core::ids::GrantId;
 use strongroom_wire::kms;
@@ -10,6 +9,7 @@ use strongroom_wire::kms;
 use super::read_grant_id;
 use crate::context::{Asked, AskedGrant};
 use crate::error::OpError;
+use crate::explain::Rule;
 use crate::frame::{Cx, Operation};
 use crate::keys::{Forms, KeyEntry, KeyName, no_such_grant, read_grant_token};
 use crate::ops::crypto::end_dry_run;
@@ -64,6 +64,6 @@ fn absent(cx: &Cx<'_>, entry: &Arc<KeyEntry>, name: &KeyName, id: GrantId) -> Op
     if entry.record.arn.account == cx.account {
         no_such_grant(id)
     } else {
-        Denied::absent(cx.caller, cx.action(), &name.arn()).into()
+        cx.refuse(name.owner(), &name.arn(), Rule::NoSuchGrant).into()
     }
 }
