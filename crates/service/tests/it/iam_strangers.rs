@@ -3,7 +3,7 @@
 use strongroom_wire::query::iam::OpName;
 
 use crate::iam_fixtures::smallest;
-use crate::kms::{ROOT, TestKms};
+use crate::kms::{OWNER, ROOT, STRANGER, TestKms};
 use crate::query::{Signer, Xml};
 
 /// The root user of the owner's account.
@@ -54,6 +54,8 @@ fn strangers_are_refused_everywhere() {
         for name in ["here", "gone"] {
             let reply = kms.iam(Some(&nobody), &smallest(*op, name));
             assert_eq!(reply.failure(), (403, "AccessDenied".to_owned()), "{op} on {name}: {reply:?}");
+            kms.expect_on_record("iam", op.as_str(), "AccessDenied", Some(OWNER));
+            kms.expect_explained();
             let text = reply.get("Message").unwrap();
             assert!(text.starts_with("User: arn:aws:iam::111122223333:user/nobody is not authorized to perform: "));
             assert!(text.ends_with(&format!("because no identity-based policy allows the iam:{op} action")), "{text}");
@@ -80,6 +82,8 @@ fn other_accounts_are_out_of_reach() {
         }
         let reply = kms.iam(Some(&stranger), &form);
         assert_eq!(reply.failure(), (403, "AccessDenied".to_owned()), "{op}: {reply:?}");
+        kms.expect_on_record("iam", op.as_str(), "AccessDenied", Some(STRANGER));
+        kms.expect_explained();
         asked += 1;
     }
     assert!(asked >= 15, "{asked} operations were asked");

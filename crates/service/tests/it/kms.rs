@@ -171,6 +171,28 @@ impl TestKms {
         self.node.recent_audit_events().iter().map(|event| serde_json::from_str(event).unwrap()).collect()
     }
 
+    /// Whether the latest event tells that a call was refused with this code, and, where somebody is known to have signed, by whom.
+    #[track_caller]
+    pub(crate) fn expect_on_record(&self, source: &str, operation: &str, code: &str, account: Option<&str>) {
+        let event = self.events().pop().unwrap_or_else(|| panic!("{operation} left no record"));
+        assert_eq!(event["eventSource"], format!("{source}.amazonaws.com"), "{operation}");
+        assert_eq!(
+            (event["eventName"].as_str(), event["errorCode"].as_str()),
+            (Some(operation), Some(code)),
+            "{event}"
+        );
+        assert_eq!(event["userIdentity"]["accountId"].as_str(), account, "{event}");
+        assert!(event["responseElements"].is_null(), "{event}");
+    }
+
+    /// Whether an operator is told why the latest call was refused.
+    #[track_caller]
+    pub(crate) fn expect_explained(&self) {
+        let event = self.events().pop().expect("an event");
+        let told = self.node.explain(event["requestID"].as_str().unwrap()).unwrap_or_else(|no| panic!("{no}: {event}"));
+        assert!(!told.allowed && told.operation == event["eventName"].as_str().unwrap(), "{told:?}");
+    }
+
     /// Sends a request as it is, in as far as it is given.
     pub(crate) fn send(&self, method: &str, headers: &HeaderMap, body: &[u8]) -> (u16, Value) {
         let reply = self.runtime.block_on(self.node.answer(Request {

@@ -54,14 +54,14 @@ fn form(pairs: &[(&str, &str)]) -> String {
 
 impl TestKms {
     #[track_caller]
-    fn iam_does(&self, action: &str, pairs: &[(&str, &str)]) -> Xml {
+    pub(crate) fn iam_does(&self, action: &str, pairs: &[(&str, &str)]) -> Xml {
         let done = self.iam(Some(&Signer::configured(OWNER, "iam")), &format!("{action}{}", form(pairs)));
         assert_eq!(done.status, 200, "{action}: {done:?}");
         done
     }
 
     /// A token with these claims beside the usual ones, signed by one of the pairs.
-    fn token(&self, pair: usize, more: &Value) -> String {
+    pub(crate) fn token(&self, pair: usize, more: &Value) -> String {
         let now = self.clock.now().as_secs();
         let mut claims =
             json!({"iss": ISSUER, "sub": "system:app", "aud": "sts.amazonaws.com", "iat": now, "exp": now + 600});
@@ -80,7 +80,7 @@ impl TestKms {
     }
 
     /// A provider, a role that trusts it, and a key that the role's sessions of one team may use. The key's id.
-    fn lay(&self) -> String {
+    pub(crate) fn lay(&self) -> String {
         self.iam_does(
             "CreateOpenIDConnectProvider",
             &[
@@ -138,6 +138,46 @@ fn a_workload_uses_a_key_by_virtue_of_a_tag_of_its_token() {
     assert!(status == 400 && body.contains("AccessDeniedException"), "{body}");
     let plain = credentials(&kms.assume_by(&kms.token(0, &json!({}))), "sts");
     assert_eq!(kms.call_with(&plain, "Encrypt", &encrypt).0, 400);
+}
+
+#[test]
+fn a_role_tells_when_it_was_last_used() {
+    let kms = TestKms::new();
+    kms.lay();
+    let last_used = || {
+        let role = kms.iam_does("GetRole", &[("RoleName", "worker")]);
+        (role.get("LastUsedDate"), role.get("Region"))
+    };
+    let worker = credentials(&kms.assume_by(&kms.token(0, &json!({}))), "sts");
+    assert_eq!(last_used(), (None, None), "nobody has signed yet");
+    kms.call_with(&worker, "ListKeys", "{}");
+    let first = last_used();
+    assert!(first.0.is_some() && first.1.as_deref() == Some("us-east-1"), "{first:?}");
+    kms.clock.advance_millis(60_000);
+    kms.sts(Some(&worker), "GetCallerIdentity");
+    assert!(last_used().0 > first.0);
+    // A role of the same name that is made anew was never used.
+    kms.iam_does("DeleteRole", &[("RoleName", "worker")]);
+    let trust = json!({"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Principal": {"AWS": "111122223333"}, "Action": "sts:AssumeRole"}]});
+    kms.iam_does("CreateRole", &[("RoleName", "worker"), ("AssumeRolePolicyDocument", &trust.to_string())]);
+    assert_eq!(last_used(), (None, None));
+}
+
+#[test]
+fn workloads_of_another_partition_get_names_of_it() {
+    let kms = TestKms::new();
+    kms.lay();
+    let role = "arn:aws-cn:iam::111122223333:role/app/worker";
+    let token = kms.token(0, &json!({}));
+    let pairs = [("RoleArn", role), ("RoleSessionName", "job-1"), ("WebIdentityToken", &*token)];
+    let reply = kms.sts(None, &format!("AssumeRoleWithWebIdentity{}", form(&pairs)));
+    // The trust policy names the provider of the other partition.
+    assert_eq!(reply.failure(), (403, "AccessDenied".to_owned()), "{reply:?}");
+    let bad = role.replace("aws-cn", "oops");
+    let pairs = [("RoleArn", &*bad), ("RoleSessionName", "job-1"), ("WebIdentityToken", &*token)];
+    let reply = kms.sts(None, &format!("AssumeRoleWithWebIdentity{}", form(&pairs)));
+    assert_eq!(reply.failure(), (400, "ValidationError".to_owned()), "{reply:?}");
 }
 
 #[test]
