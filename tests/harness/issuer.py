@@ -4,7 +4,7 @@ import base64
 import json
 import time
 
-from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives import hashes, hmac, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
@@ -35,14 +35,27 @@ class Issuer:
         ]
         return json.dumps({"keys": keys}).encode()
 
-    def token(self, algorithm="RS256", **claims):
+    def token(self, algorithm="RS256", header=None, without=(), **claims):
+        """A token with these claims beside the usual ones; `header` adds to its header, and takes away what is None."""
         now = int(time.time())
         usual = {"iss": ISSUER, "sub": "app", "aud": AUDIENCE, "iat": now, "exp": now + 600}
-        header = {"alg": algorithm, "kid": "e" if algorithm.startswith("ES") else "r"}
-        signed = ".".join(b64(json.dumps(part).encode()) for part in (header, usual | claims))
+        header = {"alg": algorithm, "kid": "e" if algorithm.startswith("ES") else "r"} | (header or {})
+        said = {name: value for name, value in (usual | claims).items() if name not in without}
+        parts = ({name: value for name, value in header.items() if value is not None}, said)
+        return self.signed(algorithm, *(json.dumps(part).encode() for part in parts))
+
+    def signed(self, algorithm, header, claims):
+        signed = f"{b64(header)}.{b64(claims)}"
         return f"{signed}.{b64(self.sign(algorithm, signed.encode()))}"
 
     def sign(self, algorithm, data):
+        if algorithm.startswith("HS"):
+            # The public key, which everybody has, as if it were a shared secret.
+            form = serialization.PublicFormat.SubjectPublicKeyInfo
+            public = self.rsa.public_key().public_bytes(serialization.Encoding.PEM, form)
+            mac = hmac.HMAC(public, hashes.SHA256())
+            mac.update(data)
+            return mac.finalize()
         digest = {"256": hashes.SHA256, "384": hashes.SHA384, "512": hashes.SHA512}[algorithm[2:]]()
         if algorithm.startswith("ES"):
             r, s = decode_dss_signature(self.ec.sign(data, ec.ECDSA(digest)))
@@ -50,3 +63,8 @@ class Issuer:
         if algorithm.startswith("PS"):
             return self.rsa.sign(data, padding.PSS(padding.MGF1(digest), digest.digest_size), digest)
         return self.rsa.sign(data, padding.PKCS1v15(), digest)
+
+
+def team(name):
+    names = name if isinstance(name, list) else [name]
+    return {"https://aws.amazon.com/tags": {"principal_tags": {"team": names}}}

@@ -70,9 +70,9 @@ class Place:
         return variables
 
 
-def boto3_client(server, credentials):
+def boto3_client(server, credentials, service="kms"):
     return boto3.client(
-        "kms",
+        service,
         endpoint_url=server.endpoint,
         region_name=credentials.region,
         aws_access_key_id=credentials.access_key,

@@ -56,11 +56,11 @@ def run(server, *words, output="json"):
     return done.returncode, json.loads(done.stdout)
 
 
-def refused(call, **members):
+def refused(call, code="AccessDeniedException", **members):
     with pytest.raises(ClientError) as caught:
         call(**members)
     response = caught.value.response
-    assert response["Error"]["Code"] == "AccessDeniedException"
+    assert response["Error"]["Code"] == code
     return response["Error"]["Message"], response["ResponseMetadata"]["RequestId"]
 
 
@@ -93,6 +93,45 @@ def test_an_allowed_call_is_explained(dev_server, owner, key):
     code, told = run(dev_server, "explain", "--request-id", done["ResponseMetadata"]["RequestId"])
     assert (code, told["allowed"]) == (0, True)
     assert "(Ledger)" in told["decisions"][0]["reason"]
+
+
+def test_refusals_of_iam_and_sts_are_explained(dev_server):
+    def client(service, credentials):
+        return boto3_client(dev_server, credentials, service)
+
+    root = client("iam", Credentials(access_key=OWNER, secret="any"))
+    user = root.create_user(UserName="nobody")["User"]["Arn"]
+    made = root.create_access_key(UserName="nobody")["AccessKey"]
+    nobody = Credentials(access_key=made["AccessKeyId"], secret=made["SecretAccessKey"])
+    _, request_id = refused(client("iam", nobody).list_users, code="AccessDenied")
+    code, told = run(dev_server, "explain", "--request-id", request_id)
+    assert (code, told["operation"], told["decisions"][0]["principal"]) == (DENIED, "ListUsers", user)
+    assert told["decisions"][0]["reason"] == "no identity-based policy allows iam:ListUsers"
+
+    trust = {
+        "Sid": "Partner",
+        "Effect": "Allow",
+        "Principal": {"AWS": user},
+        "Action": "sts:AssumeRole",
+        "Condition": {"StringEquals": {"sts:ExternalId": "4711"}},
+    }
+    document = json.dumps({"Version": "2012-10-17", "Statement": trust})
+    role = root.create_role(RoleName="partner", AssumeRolePolicyDocument=document)["Role"]["Arn"]
+    sts = client("sts", nobody)
+    asked = {"RoleSessionName": "shell", "ExternalId": "12"}
+    message, request_id = refused(sts.assume_role, code="AccessDenied", RoleArn=role, **asked)
+    assert message == f"User: {user} is not authorized to perform: sts:AssumeRole on resource: {role}"
+    code, told = run(dev_server, "explain", "--request-id", request_id)
+    [statement] = [one for one in told["decisions"][0]["statements"] if one["sid"] == "Partner"]
+    failed = {"operator": "StringEquals", "key": "sts:ExternalId", "wanted": ["4711"], "actual": ["12"]}
+    assert (code, statement["failed_condition"]) == (DENIED, failed)
+
+    gone = role.replace("partner", "gone")
+    message, request_id = refused(sts.assume_role, code="AccessDenied", RoleArn=gone, **asked)
+    assert message == f"User: {user} is not authorized to perform: sts:AssumeRole on resource: {gone}"
+    code, text = run(dev_server, "explain", "--request-id", request_id, output="table")
+    assert code == DENIED
+    assert "does not exist" in text
 
 
 def test_an_unknown_request_is_said_to_be_unknown(dev_server):

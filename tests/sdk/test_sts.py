@@ -10,12 +10,13 @@ import time
 from pathlib import Path
 
 import boto3
+import logs
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from harness.issuer import AUDIENCE, ISSUER, Issuer, b64
-from harness.server import dev
+from harness.issuer import AUDIENCE, ISSUER, Issuer, b64, team
+from harness.server import BINARY, dev
 
 
 @pytest.fixture(scope="module")
@@ -26,10 +27,12 @@ def issuer():
 @pytest.fixture(scope="module", params=["file", "url"])
 def server(request, issuer, tmp_path_factory):
     """A server that has the issuer's keys from a file, or from a URL on this machine."""
+    data, audit = tmp_path_factory.mktemp("data"), tmp_path_factory.mktemp("audit")
     if request.param == "file":
         path = tmp_path_factory.mktemp("issuer") / "jwks.json"
         path.write_bytes(issuer.jwks())
-        with dev(more=["--oidc", f"{ISSUER}={path}"]) as running:
+        with dev(data, audit=audit, more=["--oidc", f"{ISSUER}={path}"]) as running:
+            running.audit = audit
             yield running
         return
 
@@ -46,7 +49,8 @@ def server(request, issuer, tmp_path_factory):
     thread = threading.Thread(target=keys.serve_forever)
     thread.start()
     try:
-        with dev(more=["--oidc", f"{ISSUER}=http://127.0.0.1:{keys.server_port}/jwks"]) as running:
+        with dev(data, audit=audit, more=["--oidc", f"{ISSUER}=http://127.0.0.1:{keys.server_port}/jwks"]) as running:
+            running.audit = audit
             yield running
     finally:
         keys.shutdown()
@@ -109,10 +113,6 @@ def assume(server, role, token):
     return reply["Credentials"]
 
 
-def team(name):
-    return {"https://aws.amazon.com/tags": {"principal_tags": {"team": [name]}}}
-
-
 def test_a_key_policy_asks_for_a_tag_of_the_token(server, issuer, world):
     role, key = world
     blue = client(server, "kms", assume(server, role, issuer.token(**team("blue"))))
@@ -131,22 +131,113 @@ def test_every_algorithm(server, issuer, world, algorithm):
     assert who["Arn"] == f"arn:aws:sts::{who['Account']}:assumed-role/worker/job"
 
 
-def test_bad_tokens(server, issuer, world):
-    role, _ = world
-    head, claims, _ = issuer.token().split(".")
-    none = b64(b'{"alg":"none"}')
-    rows = [
-        (issuer.token(exp=int(time.time()) - 1), "ExpiredTokenException"),
-        (issuer.token(aud="another"), "InvalidIdentityToken"),
-        (Issuer().token(), "InvalidIdentityToken"),
-        (f"{none}.{claims}.", "InvalidIdentityToken"),
-        (f"{head}.{claims}.{b64(bytes(256))}", "InvalidIdentityToken"),
-        (issuer.token(sub="another"), "AccessDenied"),
+NOT_A_TOKEN = "The ID Token provided is not a valid JWT. (You may see this error if you sent an Access Token)"
+NO_KEY = (
+    "Couldn't retrieve verification key from your identity provider, please reference AssumeRoleWithWebIdentity "
+    "documentation for requirements"
+)
+NO_SIGNATURE = "The signature of the ID Token is not valid"
+NO_ALGORITHM = "The algorithm of the ID Token is not supported"
+
+
+def bad_tokens(issuer):
+    """What is wrong, the token, and what STS says of it: status, code, and text where it is always the same."""
+    now = int(time.time())
+    head, claims, signature = issuer.token().split(".")
+    forged = b64(json.dumps({"iss": ISSUER, "sub": "root", "aud": AUDIENCE, "iat": now, "exp": now + 600}).encode())
+    deep = b"[" * 6_000 + b"]" * 6_000
+    rsa_header = b'{"alg":"RS256","kid":"r"}'
+    none, none_again = b64(b'{"alg":"none"}'), b64(b'{"alg":"None","kid":"r"}')
+    other = Issuer()
+    invalid = [
+        ("for another audience", issuer.token(aud="another"), "Incorrect token audience"),
+        ("for several others", issuer.token(aud=["another", "third"]), "Incorrect token audience"),
+        ("for another party", issuer.token(azp="another"), "Incorrect token audience"),
+        ("not yet valid", issuer.token(nbf=now + 3_600), "Token is not yet valid"),
+        ("issued tomorrow", issuer.token(iat=now + 86_400), "Token is not yet valid"),
+        ("signed by another", other.token(), NO_SIGNATURE),
+        ("signed by another, without a key id", other.token(header={"kid": None}), NO_SIGNATURE),
+        ("forged claims", f"{head}.{forged}.{signature}", NO_SIGNATURE),
+        ("zeros for a signature", f"{head}.{claims}.{b64(bytes(256))}", NO_SIGNATURE),
+        ("no signature", f"{head}.{claims}.", NO_SIGNATURE),
+        ("alg none", f"{none}.{claims}.", NO_ALGORITHM),
+        ("alg None", f"{none_again}.{claims}.{signature}", NO_ALGORITHM),
+        ("alg twice", issuer.signed("RS256", b'{"alg":"RS256","kid":"r","alg":"none"}', b"{}"), NO_ALGORITHM),
+        ("the public key as a secret", issuer.token("HS256"), NO_ALGORITHM),
+        ("critical extensions", issuer.token(header={"crit": ["b64"], "b64": False}), NO_ALGORITHM),
+        ("an unknown key id", issuer.token(header={"kid": "x"}), NO_KEY),
+        ("the id of another key", issuer.token(header={"kid": "e"}), NO_KEY),
+        ("the algorithm of another key", issuer.token("RS256", header={"alg": "ES256"}), NO_KEY),
+        ("a key of its own", other.token(header={"jwk": json.loads(other.jwks())["keys"][0]}), NO_SIGNATURE),
+        ("an unknown issuer", issuer.token(iss="https://elsewhere.test"), None),
+        ("an issuer without TLS", issuer.token(iss=ISSUER.replace("https", "http")), None),
+        ("no token", "not a token", NOT_A_TOKEN),
+        ("an access token", "ya29." + "a" * 200, NOT_A_TOKEN),
+        ("five parts", f"{head}.{claims}.{signature}.{claims}.{signature}", NOT_A_TOKEN),
+        ("nested garbage", f"{b64(deep)}.{claims}.{signature}", NOT_A_TOKEN),
+        ("nested claims", issuer.signed("RS256", rsa_header, b'{"iss":' + deep + b"}"), NOT_A_TOKEN),
+        ("claims that are no object", issuer.signed("RS256", rsa_header, b'["iss"]'), NOT_A_TOKEN),
+        ("no base64", f"{head}.{claims[:-1]}*.{signature}", NOT_A_TOKEN),
+        ("padded base64", f"{head}=.{claims}.{signature}", NOT_A_TOKEN),
+        ("20,000 letters", "a" * 20_000, NOT_A_TOKEN),
+        ("20,000 dots", "." * 20_000, NOT_A_TOKEN),
     ]
-    for token, code in rows:
+    return [
+        ("expired", issuer.token(exp=now - 1), 400, "ExpiredTokenException", None),
+        *((name, token, 400, "InvalidIdentityToken", text) for name, token, text in invalid),
+        ("no subject", issuer.token(without=["sub"]), 403, "IDPRejectedClaim", "Missing a required claim: sub"),
+        ("no expiry", issuer.token(without=["exp"]), 403, "IDPRejectedClaim", "Missing a required claim: exp"),
+        ("an expiry in words", issuer.token(exp="soon"), 403, "IDPRejectedClaim", "The claim exp is not valid"),
+        ("two values of a tag", issuer.token(**team(["a", "b"])), 403, "IDPRejectedClaim", None),
+        ("another subject", issuer.token(sub="another"), 403, "AccessDenied", None),
+        ("longer than the API takes", "a" * 20_001, 400, "ValidationError", None),
+    ]
+
+
+def test_bad_tokens(server, issuer, world):
+    """Each is refused in STS's words, and is on the record, which has nothing of the token."""
+    role, _ = world
+    rows = bad_tokens(issuer)
+    before = len(of_web_identity(server))
+    for name, token, status, code, text in rows:
         with pytest.raises(ClientError) as refused:
             assume(server, role, token)
-        assert refused.value.response["Error"]["Code"] == code
+        response = refused.value.response
+        assert response["ResponseMetadata"]["HTTPStatusCode"] == status, name
+        assert response["Error"]["Code"] == code, name
+        assert text in (None, response["Error"]["Message"]), name
+    events = of_web_identity(server)[before:]
+    assert [event["errorCode"] for event in events] == [code for _, _, _, code, _ in rows]
+    written = "".join(path.read_text() for path in logs.files(server.audit)) + server.stderr()
+    for name, token, *_ in rows:
+        for part in [token, *(part for part in token.split(".") if len(part) > 40)]:
+            # What the API does not take is too long for the record as well; the others could stand there.
+            assert part not in written, f"a part of the token of {name!r} is on the record"
+
+
+def test_a_token_that_the_role_does_not_trust_is_explained(server, issuer, world):
+    role, _ = world
+    with pytest.raises(ClientError) as refused:
+        assume(server, role, issuer.token(sub="another"))
+    request_id = refused.value.response["ResponseMetadata"]["RequestId"]
+    admin = server.admin.removeprefix("http://")
+    words = ["explain", "--request-id", request_id, "--admin", admin, "--output", "json"]
+    done = subprocess.run([BINARY, "policy", *words], capture_output=True, text=True, timeout=60, env={})
+    told = json.loads(done.stdout)
+    assert (done.returncode, told["operation"]) == (3, "AssumeRoleWithWebIdentity")
+    assert told["decisions"][0]["principal"].endswith(":oidc-provider/issuer.test/realm")
+    failed = told["decisions"][0]["statements"][0]["failed_condition"]
+    assert (failed["key"], failed["wanted"], failed["actual"]) == ("issuer.test/realm:sub", ["app"], ["another"])
+
+
+def of_web_identity(server):
+    return [event for event in logs.events(server.audit) if event["eventName"] == "AssumeRoleWithWebIdentity"]
+
+
+def test_a_token_without_a_key_id_is_tried_with_every_key(server, issuer, world):
+    role, _ = world
+    for algorithm in ("RS256", "ES256"):
+        assert assume(server, role, issuer.token(algorithm, header={"kid": None}))["SessionToken"]
 
 
 def test_the_credential_provider_of_workloads(server, issuer, world, tmp_path):
