@@ -35,8 +35,8 @@ struct Snapshot {
     image: MemoryImage,
     offset_millis: i64,
     faults: Rules,
-    /// The last use of each access key, which no store holds.
-    access_key_uses: Arc<[(Box<str>, LastUse)]>,
+    /// The last use of each access key and role, which no store holds.
+    last_uses: Arc<[(Box<str>, LastUse)]>,
     taken: Timestamp,
 }
 
@@ -190,7 +190,7 @@ impl Dev<'_> {
             image: snapshots.store.image(),
             offset_millis: self.state.clock.offset_millis(),
             faults: self.state.faults.rules(),
-            access_key_uses: self.node.directory.last_uses().into(),
+            last_uses: self.node.directory.last_uses().into(),
             taken: self.state.clock.now(),
         }
     }
@@ -206,7 +206,7 @@ impl Dev<'_> {
                     self.state.faults.replace(to.faults);
                 })
                 .await;
-            self.node.directory.remember_last_uses(&to.access_key_uses);
+            self.node.directory.remember_last_uses(&to.last_uses);
         }
         // Real time went on since.
         self.node.run_due_tasks().await;

@@ -274,7 +274,7 @@ impl Directory {
         self.last_uses.get(id)?.get()
     }
 
-    /// When each access key last signed for this node.
+    /// When each access key and role was last used with this node.
     pub(crate) fn last_uses(&self) -> Vec<(Box<str>, LastUse)> {
         self.last_uses.iter().filter_map(|(id, uses)| Some((id, uses.get()?))).collect()
     }
