@@ -3,6 +3,7 @@
 import json
 import os
 import time
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -188,6 +189,9 @@ class World:
         document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
         role = iam.create_role(RoleName="intruder", AssumeRolePolicyDocument=document)["Role"]["Arn"]
         self.later["session"] = self.session(role)
+        # What is told of an access key's last use has the Region, so this shows even within the same second.
+        elsewhere = replace(self.alices, region="ap-south-1")
+        boto3_client(self.server, "sts", elsewhere).get_caller_identity()
         iam.update_access_key(UserName="alice", AccessKeyId=self.alices.access_key, Status="Inactive")
         iam.delete_user_policy(UserName="alice", PolicyName="inline")
         iam.remove_user_from_group(GroupName="payments", UserName="alice")
