@@ -51,7 +51,14 @@ impl Reference {
             last_use: None,
             ..primary.clone()
         };
-        self.keys.push(replica);
+        // Where a replica was destroyed there can be another of the same ARN. Nothing of the former is its own.
+        match self.keys.iter().position(|key| key.is_gone && key.arn == replica.arn) {
+            Some(former) => {
+                self.grants.iter_mut().filter(|grant| grant.key == former).for_each(|grant| grant.is_gone = true);
+                self.keys[former] = replica;
+            }
+            None => self.keys.push(replica),
+        }
         Ok(())
     }
 
