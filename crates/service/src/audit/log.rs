@@ -226,7 +226,7 @@ impl Log {
         Ok(Some(closed))
     }
 
-    /// Ends the log for now: signs, closes, and makes it durable.
+    /// Ends the current file: signs, closes, and makes it durable. The next line begins another.
     ///
     /// # Errors
     /// When the system fails.
